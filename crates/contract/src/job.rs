@@ -1,0 +1,57 @@
+use std::{convert::Infallible, fmt};
+
+/// One kind of work that a provider does.
+pub trait Job: Send + 'static {
+    /// What comes back. A closed enum; its last variant is the end of the job.
+    type Event: Send + 'static;
+    /// What the asker may send while the job runs: [`Nothing`] for jobs that are asked in one piece.
+    type Feed: Send + 'static;
+    /// Which role this job belongs to: the `kind` label of metrics.
+    const ROLE: Role;
+    /// How many pieces of feed may wait for the provider; 0 for jobs that are asked in one piece.
+    const FEED_BOUND: usize;
+
+    /// The event that stands for a provider which died before the job ended.
+    fn lost() -> Self::Event;
+}
+
+/// The feed of a job that takes none: it has no values.
+pub type Nothing = Infallible;
+
+/// Identifies a job among those of one call. The asker chooses it and every event carries it back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobId(pub u32);
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}
+
+/// The roles that providers play.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Voice activity detection.
+    Vad,
+    /// Speech to text.
+    Stt,
+    /// Language model, or whatever decides what to say.
+    Llm,
+    /// Text to speech.
+    Tts,
+}
+
+impl Role {
+    /// Every role, in the order of a turn.
+    pub const ALL: [Self; 4] = [Self::Vad, Self::Stt, Self::Llm, Self::Tts];
+
+    /// The label of this role in metrics and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Vad => "vad",
+            Self::Stt => "stt",
+            Self::Llm => "llm",
+            Self::Tts => "tts",
+        }
+    }
+}

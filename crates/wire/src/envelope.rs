@@ -1,0 +1,485 @@
+//! The shape that all carrier messages share, read without copying what needs no copy.
+//!
+//! Written by hand rather than derived: both spellings may stand in one message, a repeated key must not cost the
+//! message (the first usable value wins), and a field of an odd type counts as missing.
+
+use std::{borrow::Cow, fmt};
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::{
+    MAX_DEPTH, MAX_NAME_BYTES, MAX_PARAMETERS, MAX_TEXT_BYTES, MAX_VALUE_BYTES, WireError,
+    say::Spelling,
+};
+
+/// A scalar: strings as they are, numbers and booleans as they were written. Empty and `null` are `None`.
+pub(crate) type Text<'a> = Option<Cow<'a, str>>;
+
+/// One message.
+#[derive(Debug, Default)]
+pub(crate) struct Envelope<'a> {
+    pub(crate) event: Text<'a>,
+    /// Fields beside `event`.
+    pub(crate) top: Fields<'a>,
+    /// The object that is named like the event.
+    pub(crate) body: Option<Fields<'a>>,
+    /// The name of `body`, until the event is known.
+    body_key: Option<Key>,
+}
+
+impl<'a> Envelope<'a> {
+    /// Reads one message. `snake` says whether `snake_case` keys count.
+    pub(crate) fn read(text: &'a str, snake: bool) -> Result<Self, WireError> {
+        if text.len() > MAX_TEXT_BYTES {
+            return Err(WireError::TooLarge { bytes: text.len() });
+        }
+        if too_deep(text) {
+            return Err(WireError::TooDeep);
+        }
+        let mut json = serde_json::Deserializer::from_str(text);
+        let read = Object(Message { snake })
+            .deserialize(&mut json)
+            .and_then(|read| json.end().map(|()| read));
+        let read = read.map_err(|error| WireError::NotJson {
+            line: error.line(),
+            column: error.column(),
+        })?;
+        let mut envelope = read.ok_or(WireError::NotObject)?;
+        let Some(event) = envelope.event.as_deref() else {
+            return Err(WireError::NoEvent);
+        };
+        if envelope
+            .body_key
+            .is_some_and(|key| key != Key::of(event, snake))
+        {
+            envelope.body = None;
+        }
+        Ok(envelope)
+    }
+
+    /// A field, from the nested object first, then from the top.
+    pub(crate) fn field(
+        &mut self,
+        of: impl for<'f> Fn(&'f mut Fields<'a>) -> &'f mut Text<'a>,
+    ) -> Text<'a> {
+        self.body
+            .as_mut()
+            .and_then(|body| of(body).take())
+            .or_else(|| of(&mut self.top).take())
+    }
+}
+
+/// Every field that some event has.
+#[derive(Debug, Default)]
+pub(crate) struct Fields<'a> {
+    pub(crate) stream_sid: Text<'a>,
+    pub(crate) spelling: Option<Spelling>,
+    pub(crate) payload: Text<'a>,
+    pub(crate) track: Text<'a>,
+    pub(crate) call_sid: Text<'a>,
+    pub(crate) account_sid: Text<'a>,
+    pub(crate) from: Text<'a>,
+    pub(crate) to: Text<'a>,
+    pub(crate) reason: Text<'a>,
+    pub(crate) digit: Text<'a>,
+    pub(crate) name: Text<'a>,
+    pub(crate) parameters: Option<Parameters>,
+    pub(crate) media_format: Option<MediaFormat<'a>>,
+}
+
+/// What `start` says about its audio.
+#[derive(Debug, Default)]
+pub(crate) struct MediaFormat<'a> {
+    pub(crate) encoding: Text<'a>,
+    pub(crate) sample_rate: Text<'a>,
+    pub(crate) channels: Text<'a>,
+}
+
+/// Custom parameters within bounds.
+#[derive(Debug, Default)]
+pub(crate) struct Parameters {
+    pub(crate) kept: Vec<(String, String)>,
+    pub(crate) dropped: u32,
+}
+
+impl<'a> Fields<'a> {
+    fn take<A: MapAccess<'a>>(
+        &mut self,
+        key: Key,
+        snake: bool,
+        map: &mut A,
+    ) -> Result<(), A::Error> {
+        let slot = match key {
+            Key::StreamSid(spelling) => {
+                self.spelling.get_or_insert(spelling);
+                &mut self.stream_sid
+            }
+            Key::Payload => &mut self.payload,
+            Key::Track => &mut self.track,
+            Key::CallSid => &mut self.call_sid,
+            Key::AccountSid => &mut self.account_sid,
+            Key::From => &mut self.from,
+            Key::To => &mut self.to,
+            Key::Reason => &mut self.reason,
+            Key::Digit => &mut self.digit,
+            Key::Name => &mut self.name,
+            Key::Parameters => {
+                let told = map.next_value_seed(Object(ParameterList))?;
+                self.parameters = self.parameters.take().or(told);
+                return Ok(());
+            }
+            Key::MediaFormat => {
+                let told = map.next_value_seed(Object(FormatFields { snake }))?;
+                self.media_format = self.media_format.take().or(told);
+                return Ok(());
+            }
+            Key::Event
+            | Key::Nested(_)
+            | Key::Encoding
+            | Key::SampleRate
+            | Key::Channels
+            | Key::Other => {
+                return map.next_value::<IgnoredAny>().map(drop);
+            }
+        };
+        fill(slot, map)
+    }
+}
+
+/// The first usable value wins; later ones are read over.
+fn fill<'a, A: MapAccess<'a>>(slot: &mut Text<'a>, map: &mut A) -> Result<(), A::Error> {
+    let value = map.next_value_seed(Scalar)?;
+    if slot.is_none() {
+        *slot = value.filter(|text| !text.is_empty());
+    }
+    Ok(())
+}
+
+/// A key that means something in one of the dialects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Key {
+    Event,
+    Nested(Nested),
+    StreamSid(Spelling),
+    Payload,
+    Track,
+    CallSid,
+    AccountSid,
+    From,
+    To,
+    Reason,
+    Digit,
+    Name,
+    Parameters,
+    MediaFormat,
+    Encoding,
+    SampleRate,
+    Channels,
+    Other,
+}
+
+/// Events whose fields stand in an object of the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Nested {
+    Start,
+    Media,
+    Dtmf,
+    Mark,
+    Stop,
+}
+
+impl Key {
+    fn of(key: &str, snake: bool) -> Self {
+        match key {
+            "event" => Self::Event,
+            "media" => Self::Nested(Nested::Media),
+            "start" => Self::Nested(Nested::Start),
+            "dtmf" => Self::Nested(Nested::Dtmf),
+            "mark" => Self::Nested(Nested::Mark),
+            "stop" | "closed" => Self::Nested(Nested::Stop),
+            "payload" => Self::Payload,
+            "track" => Self::Track,
+            "from" => Self::From,
+            "to" => Self::To,
+            "reason" => Self::Reason,
+            "digit" => Self::Digit,
+            "name" => Self::Name,
+            "encoding" => Self::Encoding,
+            "channels" => Self::Channels,
+            "streamSid" => Self::StreamSid(Spelling::Camel),
+            "callSid" => Self::CallSid,
+            "accountSid" => Self::AccountSid,
+            "customParameters" => Self::Parameters,
+            "mediaFormat" => Self::MediaFormat,
+            "sampleRate" => Self::SampleRate,
+            "stream_sid" if snake => Self::StreamSid(Spelling::Snake),
+            "call_sid" if snake => Self::CallSid,
+            "account_sid" if snake => Self::AccountSid,
+            "custom_parameters" if snake => Self::Parameters,
+            "media_format" if snake => Self::MediaFormat,
+            "sample_rate" if snake => Self::SampleRate,
+            _ => Self::Other,
+        }
+    }
+}
+
+struct KeyOf {
+    snake: bool,
+}
+
+impl<'de> DeserializeSeed<'de> for KeyOf {
+    type Value = Key;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Key, D::Error> {
+        json.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for KeyOf {
+    type Value = Key;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Key, E> {
+        Ok(Key::of(key, self.snake))
+    }
+}
+
+/// Reads an object with `T`; any other value is read over and gives `None`.
+struct Object<T>(T);
+
+/// What to do with the entries of an object.
+trait Entries<'de> {
+    type Read;
+
+    fn read<A: MapAccess<'de>>(self, map: A) -> Result<Self::Read, A::Error>;
+}
+
+struct Message {
+    snake: bool,
+}
+
+impl<'de> Entries<'de> for Message {
+    type Read = Envelope<'de>;
+
+    fn read<A: MapAccess<'de>>(self, mut map: A) -> Result<Envelope<'de>, A::Error> {
+        let snake = self.snake;
+        let mut envelope = Envelope::default();
+        let mut event = None;
+        while let Some(key) = map.next_key_seed(KeyOf { snake })? {
+            match key {
+                Key::Event => {
+                    fill(&mut envelope.event, &mut map)?;
+                    event = envelope.event.as_deref().map(|name| Key::of(name, snake));
+                }
+                // While the event is not known yet, any of these may turn out to be its body.
+                Key::Nested(_) if event.is_none_or(|event| event == key) => {
+                    let body = map.next_value_seed(Object(BodyFields { snake }))?;
+                    if envelope.body.is_none() || envelope.body_key != Some(key) {
+                        envelope.body = body;
+                        envelope.body_key = Some(key);
+                    }
+                }
+                _ => envelope.top.take(key, snake, &mut map)?,
+            }
+        }
+        Ok(envelope)
+    }
+}
+
+struct BodyFields {
+    snake: bool,
+}
+
+impl<'de> Entries<'de> for BodyFields {
+    type Read = Fields<'de>;
+
+    fn read<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+        let mut fields = Fields::default();
+        while let Some(key) = map.next_key_seed(KeyOf { snake: self.snake })? {
+            fields.take(key, self.snake, &mut map)?;
+        }
+        Ok(fields)
+    }
+}
+
+struct FormatFields {
+    snake: bool,
+}
+
+impl<'de> Entries<'de> for FormatFields {
+    type Read = MediaFormat<'de>;
+
+    fn read<A: MapAccess<'de>>(self, mut map: A) -> Result<MediaFormat<'de>, A::Error> {
+        let mut format = MediaFormat::default();
+        while let Some(key) = map.next_key_seed(KeyOf { snake: self.snake })? {
+            match key {
+                Key::Encoding => fill(&mut format.encoding, &mut map)?,
+                Key::SampleRate => fill(&mut format.sample_rate, &mut map)?,
+                Key::Channels => fill(&mut format.channels, &mut map)?,
+                _ => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(format)
+    }
+}
+
+struct ParameterList;
+
+impl<'de> Entries<'de> for ParameterList {
+    type Read = Parameters;
+
+    fn read<A: MapAccess<'de>>(self, mut map: A) -> Result<Parameters, A::Error> {
+        let mut parameters = Parameters::default();
+        while let Some(name) = map.next_key::<String>()? {
+            let value = map
+                .next_value_seed(Scalar)?
+                .filter(|value| value.len() <= MAX_VALUE_BYTES);
+            let fits = parameters.kept.len() < MAX_PARAMETERS
+                && (1..=MAX_NAME_BYTES).contains(&name.len());
+            match value {
+                Some(value) if fits && !parameters.kept.iter().any(|(kept, _)| *kept == name) => {
+                    parameters.kept.push((name, value.into_owned()));
+                }
+                _ => parameters.dropped = parameters.dropped.saturating_add(1),
+            }
+        }
+        Ok(parameters)
+    }
+}
+
+impl<'de, T: Entries<'de>> DeserializeSeed<'de> for Object<T> {
+    type Value = Option<T::Read>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de, T: Entries<'de>> Visitor<'de> for Object<T> {
+    type Value = Option<T::Read>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        self.0.read(map).map(Some)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
+        IgnoredAny.visit_seq(list).map(|_| None)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+}
+
+/// A scalar as text; `null`, objects and lists are none.
+struct Scalar;
+
+impl<'de> DeserializeSeed<'de> for Scalar {
+    type Value = Text<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Text<'de>, D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Scalar {
+    type Value = Text<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Some(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Some(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(Some(Cow::Owned(number.to_string())))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(Some(Cow::Owned(number.to_string())))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+        Ok(Some(Cow::Owned(number.to_string())))
+    }
+
+    fn visit_bool<E>(self, truth: bool) -> Result<Self::Value, E> {
+        Ok(Some(Cow::Borrowed(if truth { "true" } else { "false" })))
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
+        IgnoredAny.visit_seq(list).map(|_| None)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        IgnoredAny.visit_map(map).map(|_| None)
+    }
+}
+
+/// Whether objects and lists nest deeper than [`MAX_DEPTH`].
+///
+/// What is not wanted is skipped without recursion, so depth is no danger to the stack; the bound is there because no
+/// honest message needs more. Few messages have enough brackets to be worth a closer look.
+fn too_deep(text: &str) -> bool {
+    let opens = text
+        .bytes()
+        .filter(|byte| matches!(byte, b'{' | b'['))
+        .count();
+    opens > MAX_DEPTH && depth(text) > MAX_DEPTH
+}
+
+fn depth(text: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let (mut quoted, mut escaped) = (false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'{' | b'[' if !quoted => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' if !quoted => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}

@@ -1,0 +1,111 @@
+use super::live::Jobs;
+use crate::{At, Effect, Effects, JobId, Note, Retry};
+
+/// The two jobs that listen for the length of a call: one that tells speech from noise, one that understands it.
+/// Either may fail; it is opened again, at once or after a growing pause, until it says that this will never help.
+#[derive(Debug, Default)]
+pub(super) struct Ears {
+    detector: Ear,
+    listener: Ear,
+    flushes: u32,
+}
+
+#[derive(Debug, Default)]
+struct Ear {
+    job: Option<JobId>,
+    reopen: Option<At>,
+    failures: u32,
+}
+
+impl Ears {
+    const FIRST_PAUSE_MS: u32 = 250;
+    const LONGEST_PAUSE_MS: u32 = 8000;
+
+    pub(super) fn open(&mut self, jobs: &mut Jobs, out: &mut Effects) {
+        self.detector.open(jobs, out, Effect::Detect);
+        self.listener.open(jobs, out, Effect::Listen);
+    }
+
+    pub(super) fn detects(&self, job: JobId) -> bool {
+        self.detector.job == Some(job)
+    }
+
+    pub(super) fn listens(&self, job: JobId) -> bool {
+        self.listener.job == Some(job)
+    }
+
+    /// Words that may still change: a sign of life, nothing more.
+    pub(super) fn partial(&self, job: JobId, out: &mut Effects) {
+        if !self.listens(job) {
+            out.note(Note::Stale(job));
+        }
+    }
+
+    /// Asks the listener for its final words; `None` when there is no listener.
+    pub(super) fn flush(&mut self, out: &mut Effects) -> Option<u32> {
+        let job = self.listener.job?;
+        self.flushes += 1;
+        out.push(Effect::Flush { job, flush: self.flushes });
+        Some(self.flushes)
+    }
+
+    /// The listener works: earlier failures are forgiven.
+    pub(super) fn understood(&mut self) {
+        self.listener.failures = 0;
+    }
+
+    pub(super) fn failed(&mut self, now: At, job: JobId, retry: Retry, jobs: &mut Jobs, out: &mut Effects) {
+        let (ear, effect): (_, fn(JobId) -> Effect) = if self.detects(job) {
+            (&mut self.detector, Effect::Detect)
+        } else if self.listens(job) {
+            (&mut self.listener, Effect::Listen)
+        } else {
+            out.note(Note::Stale(job));
+            return;
+        };
+        jobs.end(job);
+        out.note(Note::EarsFailed);
+        ear.job = None;
+        ear.failures += 1;
+        match retry {
+            Retry::Now if ear.failures == 1 => ear.open(jobs, out, effect),
+            Retry::Now | Retry::Later => {
+                let pause = Self::FIRST_PAUSE_MS << ear.failures.min(6);
+                ear.reopen = Some(now + pause.min(Self::LONGEST_PAUSE_MS));
+            }
+            Retry::Never => {}
+        }
+    }
+
+    pub(super) fn replace_listener(&mut self, now: At, jobs: &mut Jobs, out: &mut Effects) {
+        if let Some(job) = self.listener.job {
+            out.push(Effect::Cancel(job));
+            self.failed(now, job, Retry::Now, jobs, out);
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<At> {
+        match (self.detector.reopen, self.listener.reopen) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    pub(super) fn reopen(&mut self, now: At, jobs: &mut Jobs, out: &mut Effects) {
+        if self.detector.reopen.is_some_and(|at| now >= at) {
+            self.detector.open(jobs, out, Effect::Detect);
+        }
+        if self.listener.reopen.is_some_and(|at| now >= at) {
+            self.listener.open(jobs, out, Effect::Listen);
+        }
+    }
+}
+
+impl Ear {
+    fn open(&mut self, jobs: &mut Jobs, out: &mut Effects, effect: fn(JobId) -> Effect) {
+        let job = jobs.open();
+        self.reopen = None;
+        self.job = Some(job);
+        out.push(effect(job));
+    }
+}

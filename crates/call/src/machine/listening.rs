@@ -1,0 +1,200 @@
+use std::sync::Arc;
+
+use super::live::Live;
+use crate::{At, Digit, Effects, JobId, Note, Retry, Wait};
+
+/// What is known of the caller's turn while it lasts.
+#[derive(Debug)]
+pub(super) struct Listening {
+    /// Since when the detector hears the caller.
+    speaking: Option<At>,
+    /// Final words of this turn.
+    words: String,
+    /// Keys pressed in this turn.
+    digits: String,
+    /// The flush whose words are still to come, and how long they are waited for.
+    awaited: Option<(u32, At)>,
+    /// When the pause ends the turn.
+    endpoint_at: Option<At>,
+    /// When a number counts as complete.
+    digits_at: Option<At>,
+    /// When the caller is asked whether they are there.
+    idle_at: At,
+    /// The caller spoke, and there was nobody to understand it.
+    unheard: bool,
+}
+
+/// What a turn has come to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It goes on.
+    Open,
+    /// The caller has said this and waits for an answer.
+    Said(Arc<str>),
+    /// The caller said something that could not be understood.
+    NotUnderstood,
+    /// There was a noise and no words.
+    Nothing,
+    /// Nobody has said anything for a long time.
+    Idle,
+}
+
+impl Listening {
+    /// A number longer than this is complete. No agent asks for more digits.
+    const MOST_DIGITS: usize = 64;
+
+    pub(super) fn new(live: &Live, now: At) -> Self {
+        Self {
+            speaking: None,
+            words: String::new(),
+            digits: String::new(),
+            awaited: None,
+            endpoint_at: None,
+            digits_at: None,
+            idle_at: now + live.settings().timing.idle_ms,
+            unheard: false,
+        }
+    }
+
+    /// Both sides are silent from now on.
+    pub(super) fn start_idle(&mut self, live: &Live, now: At) {
+        self.idle_at = now + live.settings().timing.idle_ms;
+    }
+
+    pub(super) fn deadline(&self, live: &Live) -> At {
+        let voice = match (self.speaking, self.awaited) {
+            (Some(since), _) => since + live.settings().timing.monologue_ms,
+            (None, Some((_, by))) => by,
+            (None, None) => self.endpoint_at.unwrap_or(self.idle_at),
+        };
+        self.digits_at.map_or(voice, |at| at.min(voice))
+    }
+
+    // ---- facts ----
+
+    pub(super) fn caller_spoke(&mut self, now: At) {
+        self.speaking.get_or_insert(now);
+        self.endpoint_at = None;
+    }
+
+    pub(super) fn caller_paused(&mut self, live: &mut Live, now: At, job: JobId, out: &mut Effects) {
+        if live.ears.detects(job) {
+            self.pause(live, now, out);
+        } else {
+            out.note(Note::Stale(job));
+        }
+    }
+
+    /// The ears have failed. A detector that is gone will not tell of the pause.
+    pub(super) fn ears_failed(&mut self, live: &mut Live, now: At, job: JobId, retry: Retry, out: &mut Effects) {
+        let detected = live.ears.detects(job);
+        live.ears_failed(now, job, retry, out);
+        if detected {
+            self.pause(live, now, out);
+        } else if self.awaited.take().is_some() {
+            // The words went with the listener.
+            self.unheard = true;
+        }
+    }
+
+    fn pause(&mut self, live: &mut Live, now: At, out: &mut Effects) {
+        if self.speaking.take().is_none() {
+            return;
+        }
+        let timing = live.settings().timing;
+        match live.flush_ears(out) {
+            Some(flush) => self.awaited = Some((flush, now + timing.final_ms)),
+            None => self.unheard = true,
+        }
+        self.endpoint_at = Some(now + timing.endpoint_ms.saturating_sub(timing.pause_ms));
+        self.start_idle(live, now);
+    }
+
+    pub(super) fn heard(
+        &mut self,
+        live: &mut Live,
+        now: At,
+        job: JobId,
+        text: &str,
+        flush: Option<u32>,
+        out: &mut Effects,
+    ) {
+        if !live.ears.listens(job) {
+            out.note(Note::Stale(job));
+            return;
+        }
+        live.ears.understood();
+        let text = text.trim();
+        if !text.is_empty() {
+            if !self.words.is_empty() {
+                self.words.push(' ');
+            }
+            self.words.push_str(text);
+        }
+        if self.awaited.is_some_and(|(awaited, _)| flush.is_some_and(|flush| flush >= awaited)) {
+            self.awaited = None;
+        }
+        // Words that nobody asked for end the turn as well, after the same pause.
+        if flush.is_none() && !text.is_empty() && self.speaking.is_none() && self.endpoint_at.is_none() {
+            self.endpoint_at = Some(now + live.settings().timing.endpoint_ms);
+        }
+    }
+
+    pub(super) fn dtmf(&mut self, live: &Live, now: At, digit: Digit) {
+        let complete = digit.as_char() == '#' || self.digits.len() >= Self::MOST_DIGITS;
+        if digit.as_char() != '#' {
+            self.digits.push(digit.as_char());
+        }
+        self.digits_at = Some(if complete { now } else { now + live.settings().timing.digits_ms });
+        self.start_idle(live, now);
+    }
+
+    // ---- the verdict ----
+
+    /// What the turn has come to by `now`.
+    pub(super) fn judge(&mut self, live: &mut Live, now: At, out: &mut Effects) -> Verdict {
+        if self.digits_at.is_some_and(|at| now >= at) {
+            self.digits_at = None;
+            let digits = std::mem::take(&mut self.digits);
+            if !digits.is_empty() {
+                return Verdict::Said(digits.into());
+            }
+        }
+        if let Some(since) = self.speaking {
+            if now < since + live.settings().timing.monologue_ms {
+                return Verdict::Open;
+            }
+            // Nobody speaks that long without a pause: music, or a detector that is stuck.
+            self.pause(live, now, out);
+        }
+        if let Some((_, by)) = self.awaited {
+            if now < by {
+                return Verdict::Open;
+            }
+            self.awaited = None;
+            out.note(Note::TimedOut(Wait::Final));
+            live.replace_listener(now, out);
+            if self.words.is_empty() {
+                self.endpoint_at = None;
+                return Verdict::NotUnderstood;
+            }
+        }
+        if self.endpoint_at.is_some_and(|at| now >= at) {
+            self.endpoint_at = None;
+            if !self.words.is_empty() {
+                return Verdict::Said(std::mem::take(&mut self.words).into());
+            }
+            if std::mem::take(&mut self.unheard) {
+                return Verdict::NotUnderstood;
+            }
+            // A cough, a door: it was speech to the detector and nothing to the listener.
+            out.note(Note::EmptyTurn);
+            return Verdict::Nothing;
+        }
+        let nothing_pending = self.endpoint_at.is_none() && self.digits_at.is_none();
+        if nothing_pending && now >= self.idle_at {
+            return Verdict::Idle;
+        }
+        Verdict::Open
+    }
+}

@@ -1,0 +1,180 @@
+use super::ears::Ears;
+use crate::{At, CloseReason, Dialogue, Effect, Effects, JobId, MarkId, Note, Settings, Start, StreamSid, Wait};
+use std::sync::Arc;
+
+/// What a started call has, whatever its phase. It exists once and is moved from phase to phase.
+#[derive(Debug)]
+pub struct Live {
+    stream: StreamSid,
+    settings: Arc<Settings>,
+    pub(super) ears: Ears,
+    pub(super) dialogue: Dialogue,
+    /// How often in a row the caller was asked whether they are there.
+    pub(super) prompts: u32,
+    jobs: Jobs,
+    marks: u32,
+    /// Estimate of when everything sent so far has been played.
+    plays_until: At,
+    media_by: At,
+    ends: At,
+}
+
+impl Live {
+    pub(super) fn new(now: At, start: Start) -> Self {
+        let timing = &start.settings.timing;
+        let (media_by, ends) = (now + timing.media_gap_ms, now + timing.call_ms);
+        Self {
+            stream: start.stream,
+            settings: start.settings,
+            ears: Ears::default(),
+            dialogue: Dialogue::default(),
+            prompts: 0,
+            jobs: Jobs::default(),
+            marks: 0,
+            plays_until: now,
+            media_by,
+            ends,
+        }
+    }
+
+    /// The carrier's id of the stream.
+    pub const fn stream(&self) -> &StreamSid {
+        &self.stream
+    }
+
+    /// How the agent behaves.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// What was said so far.
+    pub const fn dialogue(&self) -> &Dialogue {
+        &self.dialogue
+    }
+
+    pub(super) const fn open_jobs(&self) -> usize {
+        self.jobs.open.len()
+    }
+
+    // ---- time ----
+
+    pub(super) fn media_came(&mut self, now: At) {
+        self.media_by = now + self.settings.timing.media_gap_ms;
+    }
+
+    /// When something is due that concerns every phase.
+    pub(super) fn deadline(&self) -> At {
+        self.media_by.min(self.ends).min(self.ears.deadline().unwrap_or(self.ends))
+    }
+
+    /// Whether the call is over because of the time; reopens ears whose pause is over.
+    pub(super) fn overdue(&mut self, now: At, out: &mut Effects) -> Option<CloseReason> {
+        if now >= self.media_by {
+            out.note(Note::TimedOut(Wait::Media));
+            return Some(CloseReason::MediaStopped);
+        }
+        if now >= self.ends {
+            out.note(Note::TimedOut(Wait::Call));
+            return Some(CloseReason::TimeLimit);
+        }
+        self.ears.reopen(now, &mut self.jobs, out);
+        None
+    }
+
+    /// The last words have their own deadlines: from here on the call's length no longer ends it.
+    pub(super) fn last_words(&mut self) {
+        self.ends = At::from_ms(u32::MAX);
+    }
+
+    // ---- jobs ----
+
+    pub(super) fn open_job(&mut self) -> JobId {
+        self.jobs.open()
+    }
+
+    /// A job has ended by itself.
+    pub(super) fn end_job(&mut self, job: JobId) {
+        self.jobs.end(job);
+    }
+
+    pub(super) fn cancel(&mut self, job: JobId, out: &mut Effects) {
+        self.jobs.cancel(job, out);
+    }
+
+    pub(super) fn cancel_all(mut self, out: &mut Effects) {
+        for job in self.jobs.open.drain(..) {
+            out.push(Effect::Cancel(job));
+        }
+    }
+
+    // ---- ears ----
+
+    pub(super) fn open_ears(&mut self, out: &mut Effects) {
+        self.ears.open(&mut self.jobs, out);
+    }
+
+    /// A job that no turn owns has failed: perhaps the ears.
+    pub(super) fn ears_failed(&mut self, now: At, job: JobId, retry: crate::Retry, out: &mut Effects) {
+        self.ears.failed(now, job, retry, &mut self.jobs, out);
+    }
+
+    pub(super) fn flush_ears(&mut self, out: &mut Effects) -> Option<u32> {
+        self.ears.flush(out)
+    }
+
+    /// The transcript did not come: these ears are no good any more.
+    pub(super) fn replace_listener(&mut self, now: At, out: &mut Effects) {
+        self.ears.replace_listener(now, &mut self.jobs, out);
+    }
+
+    // ---- the line ----
+
+    /// When the line falls silent if nothing more is sent.
+    pub(super) fn silent_from(&self, now: At) -> At {
+        self.plays_until.max(now)
+    }
+
+    /// `ms` of audio go out now, behind all that went before.
+    pub(super) fn sends(&mut self, now: At, ms: u32) {
+        self.plays_until = self.silent_from(now) + ms;
+    }
+
+    /// Asks the carrier to tell when everything sent so far has been played.
+    pub(super) fn mark(&mut self, now: At, out: &mut Effects) -> (MarkId, At) {
+        self.marks += 1;
+        let mark = MarkId(self.marks);
+        out.push(Effect::SendMark(mark));
+        (mark, self.silent_from(now) + self.settings.timing.mark_grace_ms)
+    }
+
+    /// Nothing that was sent is to be played any more.
+    pub(super) fn clear(&mut self, now: At, out: &mut Effects) {
+        self.plays_until = now;
+        out.push(Effect::Clear);
+    }
+}
+
+/// The jobs of a call that have not ended. Whoever closes the call finds every one of them here.
+#[derive(Debug, Default)]
+pub(super) struct Jobs {
+    last: u32,
+    open: Vec<JobId>,
+}
+
+impl Jobs {
+    pub(super) fn open(&mut self) -> JobId {
+        self.last += 1;
+        let job = JobId(self.last);
+        self.open.push(job);
+        job
+    }
+
+    pub(super) fn end(&mut self, job: JobId) {
+        self.open.retain(|open| *open != job);
+    }
+
+    pub(super) fn cancel(&mut self, job: JobId, out: &mut Effects) {
+        self.end(job);
+        out.push(Effect::Cancel(job));
+    }
+}

@@ -1,0 +1,191 @@
+use std::{collections::VecDeque, sync::Arc};
+
+use super::{
+    live::Live,
+    thinking::Thinking,
+    utterance::{HowEnded, Played, Progress, Utterance},
+};
+use crate::{At, Chunk, Clip, CloseReason, Effects, JobId, MarkId, Note, Speech, Wait};
+
+/// The agent speaks, sentence by sentence: one is being voiced, at most one that is complete is still being heard.
+#[derive(Debug)]
+pub(super) struct Speaking {
+    /// The rest of the reply is still being thought of.
+    pub(super) mind: Option<Thinking>,
+    waiting: VecDeque<Speech>,
+    coming: Option<Utterance>,
+    playing: VecDeque<Played>,
+    pub(super) then: Then,
+}
+
+/// What follows once the caller has heard everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    Listen,
+    Close(CloseReason),
+}
+
+impl Speaking {
+    /// How many complete utterances may be playing while the next is voiced.
+    const LOOK_AHEAD: usize = 1;
+
+    pub(super) fn begin(
+        live: &mut Live,
+        now: At,
+        speech: impl IntoIterator<Item = Speech>,
+        mind: Option<Thinking>,
+        then: Then,
+        out: &mut Effects,
+    ) -> Self {
+        let mut speaking =
+            Self { mind, waiting: speech.into_iter().collect(), coming: None, playing: VecDeque::new(), then };
+        speaking.go_on(live, now, out);
+        speaking
+    }
+
+    pub(super) fn deadline(&self, live: &Live) -> At {
+        let never = At::from_ms(u32::MAX);
+        let coming = self.coming.as_ref().map_or(never, |utterance| utterance.deadline(live));
+        let playing = self.playing.front().map_or(never, |played| played.due);
+        let mind = self.mind.as_ref().map_or(never, |thinking| thinking.give_up);
+        coming.min(playing).min(mind)
+    }
+
+    /// Everything was said and heard.
+    pub(super) fn is_over(&self) -> bool {
+        self.mind.is_none() && self.waiting.is_empty() && self.coming.is_none() && self.playing.is_empty()
+    }
+
+    pub(super) fn voices(&self, job: JobId) -> bool {
+        self.coming.as_ref().is_some_and(|utterance| utterance.owns(job))
+    }
+
+    pub(super) fn thinks(&self, job: JobId) -> bool {
+        self.mind.as_ref().is_some_and(|thinking| thinking.mind == job)
+    }
+
+    // ---- facts ----
+
+    pub(super) fn reply(&mut self, live: &mut Live, now: At, text: &str, out: &mut Effects) {
+        let mut sentences = VecDeque::new();
+        if let Some(thinking) = &mut self.mind {
+            thinking.reply(live, now, text, &mut sentences);
+        }
+        self.queue(live, now, sentences, out);
+    }
+
+    pub(super) fn reply_done(&mut self, live: &mut Live, now: At, then: Then, out: &mut Effects) {
+        let mut sentences = VecDeque::new();
+        if let Some(thinking) = self.mind.take() {
+            thinking.finish(live, &mut sentences);
+        }
+        self.then = then;
+        self.queue(live, now, sentences, out);
+    }
+
+    /// The rest of the reply will not come. What was said stands.
+    pub(super) fn mind_failed(&mut self, live: &mut Live, out: &mut Effects) {
+        if let Some(thinking) = self.mind.take() {
+            live.end_job(thinking.mind);
+            out.note(Note::MindFailed);
+        }
+    }
+
+    pub(super) fn audio_came(&mut self, live: &mut Live, now: At, job: JobId, chunk: Chunk, out: &mut Effects) {
+        if let Some(utterance) = &mut self.coming {
+            utterance.audio_came(live, now, job, chunk, out);
+        }
+    }
+
+    pub(super) fn speech_ended(&mut self, live: &mut Live, now: At, job: JobId, out: &mut Effects, how: HowEnded) {
+        if let Some(utterance) = self.coming.take() {
+            let progress = how(utterance, live, now, job, out);
+            self.take(live, now, progress, out);
+        }
+    }
+
+    pub(super) fn mark_played(&mut self, live: &mut Live, now: At, mark: MarkId, out: &mut Effects) {
+        if !self.playing.iter().any(|played| played.mark == mark) {
+            out.note(Note::UnknownMark);
+            return;
+        }
+        // Marks return in order: one that is missing before this one was lost, its audio was not.
+        while let Some(played) = self.playing.pop_front() {
+            let last = played.mark == mark;
+            played.heard(live);
+            if last {
+                break;
+            }
+        }
+        self.go_on(live, now, out);
+    }
+
+    pub(super) fn time_passed(&mut self, live: &mut Live, now: At, out: &mut Effects) {
+        if self.mind.as_ref().is_some_and(|thinking| now >= thinking.give_up)
+            && let Some(thinking) = self.mind.take()
+        {
+            out.note(Note::TimedOut(Wait::Mind));
+            live.cancel(thinking.mind, out);
+        }
+        while let Some(played) = self.playing.pop_front_if(|played| now >= played.due) {
+            out.note(Note::TimedOut(Wait::Mark));
+            played.heard(live);
+        }
+        if let Some(utterance) = self.coming.take() {
+            let progress = utterance.time_passed(live, now, out);
+            self.take(live, now, progress, out);
+        } else {
+            self.go_on(live, now, out);
+        }
+    }
+
+    /// The caller interrupts, or the call has to end: nothing more of this is wanted.
+    pub(super) fn cut(mut self, live: &mut Live, now: At, out: &mut Effects) {
+        if let Some(thinking) = self.mind.take() {
+            live.cancel(thinking.mind, out);
+        }
+        for played in self.playing {
+            played.cut(live, now);
+        }
+        if let Some(utterance) = self.coming {
+            utterance.cut(live, now, out);
+        }
+        live.dialogue.cut();
+        live.clear(now, out);
+    }
+
+    // ---- going on ----
+
+    fn queue(&mut self, live: &mut Live, now: At, sentences: VecDeque<Arc<str>>, out: &mut Effects) {
+        self.waiting.extend(sentences.into_iter().map(Speech::Reply));
+        self.go_on(live, now, out);
+    }
+
+    fn go_on(&mut self, live: &mut Live, now: At, out: &mut Effects) {
+        if self.coming.is_none()
+            && self.playing.len() <= Self::LOOK_AHEAD
+            && let Some(speech) = self.waiting.pop_front()
+        {
+            self.coming = Some(Utterance::speak(live, now, speech, out));
+        }
+    }
+
+    fn take(&mut self, live: &mut Live, now: At, progress: Progress, out: &mut Effects) {
+        match progress {
+            Progress::Coming(utterance) => self.coming = Some(utterance),
+            Progress::Spoken(played) => self.playing.push_back(played),
+            Progress::Failed { partly, was_clip } => {
+                self.playing.extend(partly);
+                // The rest would come from the same voice: an apology takes its place, once.
+                self.waiting.clear();
+                if let Some(thinking) = self.mind.take() {
+                    live.cancel(thinking.mind, out);
+                }
+                if !was_clip {
+                    self.waiting.push_back(Speech::Clip(Clip::Apology));
+                }
+            }
+        }
+        self.go_on(live, now, out);
+    }
+}

@@ -1,0 +1,248 @@
+use std::sync::Arc;
+
+use super::live::Live;
+use crate::{At, Chunk, Clip, Effect, Effects, JobId, MarkId, Note, Retry, Speaker, Speech, Wait};
+
+/// One stretch of agent speech while its audio is coming: one speaking job. It keeps the line from falling silent: first
+/// with comfort silence, then with a recording.
+#[derive(Debug)]
+pub(super) struct Utterance {
+    job: JobId,
+    speech: Speech,
+    /// It was asked again after its worker failed.
+    retried: bool,
+    /// The recording that is played while the audio does not come, and whether it was asked for.
+    stopgap: Option<JobId>,
+    stopgapped: bool,
+    /// When its first audio plays, and how much has come.
+    begins: Option<At>,
+    ms: u32,
+    comfort_at: At,
+    fallback_at: At,
+    first_by: At,
+}
+
+/// What became of an utterance after an input.
+pub(super) enum Progress {
+    /// Its audio is still coming.
+    Coming(Utterance),
+    /// All its audio has been sent; the mark will tell when it has been heard.
+    Spoken(Played),
+    /// It failed, after all or none of its audio. A recording cannot fail in this way twice.
+    Failed {
+        /// What could be said of it.
+        partly: Option<Played>,
+        /// It was a recording.
+        was_clip: bool,
+    },
+}
+
+/// How a speaking job ended.
+pub(super) type HowEnded = fn(Utterance, &mut Live, At, JobId, &mut Effects) -> Progress;
+
+impl Utterance {
+    /// How much silence is sent at a time while the line waits, in ms.
+    const COMFORT_MS: u32 = 200;
+
+    pub(super) fn speak(live: &mut Live, now: At, speech: Speech, out: &mut Effects) -> Self {
+        let job = live.open_job();
+        out.push(Effect::Speak { job, speech: speech.clone() });
+        let silent_from = live.silent_from(now);
+        let timing = &live.settings().timing;
+        Self {
+            job,
+            speech,
+            retried: false,
+            stopgap: None,
+            stopgapped: false,
+            begins: None,
+            ms: 0,
+            comfort_at: silent_from + timing.comfort_after_ms,
+            fallback_at: silent_from + timing.fallback_after_ms,
+            first_by: silent_from + timing.first_audio_ms,
+        }
+    }
+
+    pub(super) fn owns(&self, job: JobId) -> bool {
+        self.job == job || self.stopgap == Some(job)
+    }
+
+    pub(super) fn deadline(&self, live: &Live) -> At {
+        let soonest = self.comfort_at.min(self.give_up(live));
+        if self.wants_stopgap() { soonest.min(self.fallback_at) } else { soonest }
+    }
+
+    fn wants_stopgap(&self) -> bool {
+        !self.stopgapped && self.begins.is_none() && self.text().is_some()
+    }
+
+    /// Audio that comes slower than it plays does not count as going on for ever: the gap is measured on the line.
+    fn give_up(&self, live: &Live) -> At {
+        match self.begins {
+            None => self.first_by,
+            Some(begins) => begins + self.ms + live.settings().timing.audio_gap_ms,
+        }
+    }
+
+    pub(super) fn audio_came(&mut self, live: &mut Live, now: At, job: JobId, chunk: Chunk, out: &mut Effects) {
+        if job == self.job {
+            self.begins.get_or_insert(live.silent_from(now));
+            self.ms = self.ms.saturating_add(chunk.ms);
+        }
+        live.sends(now, chunk.ms);
+        self.comfort_at = live.silent_from(now) + live.settings().timing.comfort_after_ms;
+        out.push(Effect::Play(chunk));
+    }
+
+    pub(super) fn speech_done(mut self, live: &mut Live, now: At, job: JobId, out: &mut Effects) -> Progress {
+        live.end_job(job);
+        if self.stopgap == Some(job) {
+            self.stopgap = None;
+            return Progress::Coming(self);
+        }
+        self.drop_stopgap(live, out);
+        match self.begins {
+            Some(_) => Progress::Spoken(self.end(live, now, out)),
+            // All of nothing: an empty success is a failure.
+            None => self.fail(live, now, out),
+        }
+    }
+
+    /// How a job ends that failed: for good, or to be asked once more.
+    pub(super) fn failed(retry: Retry) -> HowEnded {
+        match retry {
+            Retry::Now => Self::ask_again,
+            Retry::Later | Retry::Never => Self::job_failed,
+        }
+    }
+
+    /// The worker died. As long as nothing was heard, its successor can say the same.
+    fn ask_again(mut self, live: &mut Live, now: At, job: JobId, out: &mut Effects) -> Progress {
+        if self.job != job || self.retried || self.begins.is_some() || self.text().is_none() {
+            return self.job_failed(live, now, job, out);
+        }
+        live.end_job(job);
+        self.retried = true;
+        self.job = live.open_job();
+        out.push(Effect::Speak { job: self.job, speech: self.speech.clone() });
+        Progress::Coming(self)
+    }
+
+    fn job_failed(mut self, live: &mut Live, now: At, job: JobId, out: &mut Effects) -> Progress {
+        live.end_job(job);
+        if self.stopgap == Some(job) {
+            self.stopgap = None;
+            return Progress::Coming(self);
+        }
+        self.drop_stopgap(live, out);
+        self.fail(live, now, out)
+    }
+
+    pub(super) fn time_passed(mut self, live: &mut Live, now: At, out: &mut Effects) -> Progress {
+        if now >= self.give_up(live) {
+            out.note(Note::TimedOut(Wait::Audio));
+            live.cancel(self.job, out);
+            self.drop_stopgap(live, out);
+            return self.fail(live, now, out);
+        }
+        if self.wants_stopgap() && now >= self.fallback_at {
+            self.stopgapped = true;
+            let job = live.open_job();
+            self.stopgap = Some(job);
+            out.push(Effect::Speak { job, speech: Speech::Clip(Clip::OneMoment) });
+        } else if now >= self.comfort_at {
+            out.push(Effect::Comfort(Self::COMFORT_MS));
+            live.sends(now, Self::COMFORT_MS);
+            self.comfort_at = live.silent_from(now);
+        }
+        Progress::Coming(self)
+    }
+
+    /// The caller interrupts: nothing more of it is wanted. What was heard of it enters the dialogue.
+    pub(super) fn cut(mut self, live: &mut Live, now: At, out: &mut Effects) {
+        live.cancel(self.job, out);
+        self.drop_stopgap(live, out);
+        if let (Some(text), Some(begins)) = (self.text(), self.begins) {
+            // While the audio is still coming its whole length is unknown: it is estimated from the text.
+            let whole_ms = self.ms.max(estimate_ms(text));
+            remember_heard(live, text, now.ms_since(begins).min(self.ms), whole_ms);
+        }
+    }
+
+    /// What enters the dialogue: recordings do not.
+    const fn text(&self) -> Option<&Arc<str>> {
+        match &self.speech {
+            Speech::Greeting(text) | Speech::Line(text) | Speech::Reply(text) => Some(text),
+            Speech::Clip(_) => None,
+        }
+    }
+
+    fn drop_stopgap(&mut self, live: &mut Live, out: &mut Effects) {
+        if let Some(job) = self.stopgap.take() {
+            live.cancel(job, out);
+        }
+    }
+
+    fn fail(self, live: &mut Live, now: At, out: &mut Effects) -> Progress {
+        out.note(Note::SpeechFailed);
+        let was_clip = self.text().is_none();
+        let partly = self.begins.is_some().then(|| self.end(live, now, out));
+        Progress::Failed { partly, was_clip }
+    }
+
+    fn end(self, live: &mut Live, now: At, out: &mut Effects) -> Played {
+        let (mark, due) = live.mark(now, out);
+        Played { mark, due, text: self.text().cloned(), begins: self.begins.unwrap_or(now), ms: self.ms }
+    }
+}
+
+/// An utterance that is complete and has not been heard to its end yet.
+#[derive(Debug)]
+pub(super) struct Played {
+    pub(super) mark: MarkId,
+    /// When the mark counts as lost, and the utterance as heard.
+    pub(super) due: At,
+    text: Option<Arc<str>>,
+    begins: At,
+    ms: u32,
+}
+
+impl Played {
+    /// The caller has heard all of it.
+    pub(super) fn heard(self, live: &mut Live) {
+        if let Some(text) = &self.text {
+            live.dialogue.add(Speaker::Agent, text);
+        }
+    }
+
+    /// The caller interrupts while it plays. What was heard of it enters the dialogue.
+    pub(super) fn cut(self, live: &mut Live, now: At) {
+        if let Some(text) = &self.text {
+            remember_heard(live, text, now.ms_since(self.begins), self.ms);
+        }
+    }
+}
+
+/// The share of `text` that `heard_ms` of `whole_ms` is, rounded down to a word.
+fn remember_heard(live: &mut Live, text: &Arc<str>, heard_ms: u32, whole_ms: u32) {
+    if heard_ms >= whole_ms {
+        live.dialogue.add(Speaker::Agent, text);
+        return;
+    }
+    let mut end = (text.len() as u64 * u64::from(heard_ms) / u64::from(whole_ms.max(1))) as usize;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let heard = match text[..end].rfind(char::is_whitespace) {
+        Some(space) => text[..space].trim_end(),
+        None => "",
+    };
+    if !heard.is_empty() {
+        live.dialogue.add(Speaker::Agent, &heard.into());
+    }
+}
+
+/// How long `text` takes to say, at 15 characters a second.
+fn estimate_ms(text: &str) -> u32 {
+    (text.chars().count() as u32).saturating_mul(1000 / 15)
+}

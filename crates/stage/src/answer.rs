@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, time::Duration};
 
 use actix::{Message, Recipient, WeakRecipient};
 use operetta_contract::{Job, JobId};
@@ -7,8 +7,8 @@ use tracing::Span;
 
 use crate::{
     blocking,
-    fate::{End, Fate},
-    scene,
+    fate::End,
+    scene::{self, Ticket},
 };
 
 /// The worker's half of a job: the only way to answer it, and the proof that it ends.
@@ -23,9 +23,7 @@ pub struct Answer<J: Job> {
     id: JobId,
     /// Weak: a job must not keep its call alive.
     to: WeakRecipient<Told<J>>,
-    fate: Arc<Fate>,
-    /// The asker's span, so that what the worker tells continues the asker's story.
-    span: Span,
+    ticket: Ticket,
     /// One event at a time.
     turn: Semaphore,
     _seat: OwnedSemaphorePermit,
@@ -46,9 +44,7 @@ impl<J: Job> Message for Told<J> {
 // By hand, and without the event: it may hold a caller's words.
 impl<J: Job> fmt::Debug for Told<J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Told")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
+        f.debug_struct("Told").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
@@ -61,20 +57,8 @@ pub struct Gone;
 pub const TELL_PATIENCE: Duration = Duration::from_secs(5);
 
 impl<J: Job> Answer<J> {
-    pub(crate) fn new(
-        id: JobId,
-        to: WeakRecipient<Told<J>>,
-        fate: Arc<Fate>,
-        seat: OwnedSemaphorePermit,
-    ) -> Self {
-        Self {
-            id,
-            to,
-            fate,
-            span: Span::current(),
-            turn: Semaphore::new(1),
-            _seat: seat,
-        }
+    pub(crate) fn new(id: JobId, to: WeakRecipient<Told<J>>, ticket: Ticket, seat: OwnedSemaphorePermit) -> Self {
+        Self { id, to, ticket, turn: Semaphore::new(1), _seat: seat }
     }
 
     /// Which job this answers.
@@ -84,7 +68,7 @@ impl<J: Job> Answer<J> {
 
     /// The span in which the job was asked for. Instrument the job's futures with it, so that logs stay with the call.
     pub fn span(&self) -> &Span {
-        &self.span
+        &self.ticket.span
     }
 
     /// Sends an event that is not the last, and waits until the asker has handled it. A job therefore has at most one such
@@ -94,14 +78,14 @@ impl<J: Job> Answer<J> {
     pub async fn tell(&self, event: J::Event) -> Result<(), Gone> {
         let _turn = tokio::select! {
             biased;
-            () = self.fate.revoked() => return Err(Gone),
+            () = self.ticket.fate.revoked() => return Err(Gone),
             turn = self.turn.acquire() => turn.map_err(|_| Gone)?,
         };
         let handled = self.post(|to| to.send(Told { id: self.id, event }))?;
         tokio::select! {
             biased;
             handled = handled => handled.map_err(|_| Gone),
-            () = self.fate.revoked() => Err(Gone),
+            () = self.ticket.fate.revoked() => Err(Gone),
         }
     }
 
@@ -125,25 +109,22 @@ impl<J: Job> Answer<J> {
 
     /// Whether the asker has dropped its lease.
     pub fn is_cancelled(&self) -> bool {
-        self.fate.is_revoked()
+        self.ticket.fate.is_revoked()
     }
 
     /// Waits until the asker drops its lease.
     pub async fn cancelled(&self) {
-        self.fate.revoked().await;
+        self.ticket.fate.revoked().await;
     }
 
     /// The worker never took the job: it ends without an event, and is not counted.
     pub(crate) fn refuse(self) {
-        self.fate.settle(End::Refused);
+        self.ticket.fate.settle(End::Refused);
     }
 
     fn end(&self, end: End, event: J::Event) {
-        if self.fate.settle(end) {
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "the one final event of a job, which its seat has paid for"
-            )]
+        if self.ticket.fate.settle(end) {
+            #[expect(clippy::disallowed_methods, reason = "the one final event of a job, which its seat has paid for")]
             let _asker_gone = self.post(|to| to.do_send(Told { id: self.id, event }));
         }
     }
@@ -152,8 +133,8 @@ impl<J: Job> Answer<J> {
         // A fresh recipient always has a slot of its own, so `send` queues at once and never parks: the bound that holds
         // is one event per job.
         let to = self.to.upgrade().ok_or(Gone)?;
-        let _entered = scene::enter_with(self.fate.bill(), Arc::clone(&self.fate));
-        Ok(self.span.in_scope(|| send(&to)))
+        let _entered = scene::enter_with(self.ticket.clone());
+        Ok(send(&to))
     }
 }
 
@@ -167,8 +148,6 @@ impl<J: Job> Drop for Answer<J> {
 
 impl<J: Job> fmt::Debug for Answer<J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
+        f.debug_struct("Answer").field("id", &self.id).finish_non_exhaustive()
     }
 }

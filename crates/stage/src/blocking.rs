@@ -25,10 +25,7 @@ pub(crate) fn wait_for<F: Future>(future: F, patience: Duration) -> Option<F::Ou
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a plain thread has no runtime whose clock it could read"
-)]
+#[expect(clippy::disallowed_methods, reason = "a plain thread has no runtime whose clock it could read")]
 fn now() -> Instant {
     Instant::now()
 }
@@ -55,9 +52,6 @@ mod tests {
 
     #[test]
     fn patience_ends() {
-        assert_eq!(
-            wait_for(std::future::pending::<()>(), Duration::from_millis(5)),
-            None
-        );
+        assert_eq!(wait_for(std::future::pending::<()>(), Duration::from_millis(5)), None);
     }
 }

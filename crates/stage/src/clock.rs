@@ -26,10 +26,7 @@ pub struct Clock(Source);
 
 #[derive(Clone, Debug)]
 enum Source {
-    Runtime {
-        origin: Instant,
-        origin_unix: Duration,
-    },
+    Runtime { origin: Instant, origin_unix: Duration },
     Hand(Arc<AtomicU64>),
 }
 
@@ -37,13 +34,8 @@ impl Clock {
     /// A clock whose origin is now.
     pub fn system() -> Self {
         // A wall clock before 1970 is an operator's mistake that must not stop calls: the Unix time is then counted from 0.
-        let origin_unix = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        Self(Source::Runtime {
-            origin: reading(),
-            origin_unix,
-        })
+        let origin_unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self(Source::Runtime { origin: reading(), origin_unix })
     }
 
     /// A clock that stands at zero, and the hand that moves it. Its origin is the Unix epoch.

@@ -4,8 +4,15 @@ use actix::{Message, Recipient, WeakRecipient, prelude::SendError};
 use operetta_contract::{Job, JobId};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Span;
 
-use crate::{Answer, FeedEnd, FeedError, Playbill, Told, fate::Fate, feed, tally::add};
+use crate::{
+    Answer, FeedEnd, FeedError, Playbill, Told,
+    fate::Fate,
+    feed,
+    scene::{self, Ticket},
+    tally::add,
+};
 
 /// Where one kind of job is asked for. It does not say who does it.
 ///
@@ -39,9 +46,7 @@ impl<J: Job> Message for Ask<J> {
 // By hand, and without the job: it may hold a caller's words.
 impl<J: Job> fmt::Debug for Ask<J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ask")
-            .field("id", &self.answer.id())
-            .finish_non_exhaustive()
+        f.debug_struct("Ask").field("id", &self.answer.id()).finish_non_exhaustive()
     }
 }
 
@@ -100,15 +105,15 @@ impl<J: Job> Desk<J> {
         };
         let fate = Arc::new(Fate::new(J::ROLE, self.0.bill.clone()));
         let (give, feed) = feed::open();
-        let answer = Answer::new(id, to, Arc::clone(&fate), seat);
-        match worker.try_send(Ask { job, answer, feed }) {
+        let ticket = Ticket { fate: Arc::clone(&fate), span: Span::current() };
+        // The ask carries the ticket too: a job cancelled before its turn never reaches the worker.
+        let entered = scene::enter_with(ticket.clone());
+        let sent = worker.try_send(Ask { job, answer: Answer::new(id, to, ticket, seat), feed });
+        drop(entered);
+        match sent {
             Ok(()) => {
                 add(&tally.asked);
-                Ok(Lease {
-                    id,
-                    feed: give,
-                    fate,
-                })
+                Ok(Lease { id, feed: give, fate })
             }
             Err(SendError::Full(ask)) => {
                 ask.answer.refuse();
@@ -125,20 +130,12 @@ impl<J: Job> Desk<J> {
 
     /// How many more jobs the desk would take now; 0 while the worker is down.
     pub fn free_seats(&self) -> usize {
-        if self.is_open() {
-            self.0.seats.available_permits()
-        } else {
-            0
-        }
+        if self.is_open() { self.0.seats.available_permits() } else { 0 }
     }
 
     /// Whether a worker sits behind the desk.
     pub fn is_open(&self) -> bool {
-        self.0
-            .worker
-            .borrow()
-            .as_ref()
-            .is_some_and(Recipient::connected)
+        self.0.worker.borrow().as_ref().is_some_and(Recipient::connected)
     }
 
     pub(crate) fn open(&self, worker: Recipient<Ask<J>>) {
@@ -167,10 +164,7 @@ impl<J: Job> Clone for Desk<J> {
 
 impl<J: Job> fmt::Debug for Desk<J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Desk")
-            .field("role", &J::ROLE)
-            .field("free_seats", &self.free_seats())
-            .finish_non_exhaustive()
+        f.debug_struct("Desk").field("role", &J::ROLE).field("free_seats", &self.free_seats()).finish_non_exhaustive()
     }
 }
 
@@ -199,14 +193,10 @@ impl<J: Job> Lease<J> {
 
     /// Sends a piece to the worker. Never waits; a piece that is not taken is lost, and the asker decides what that means.
     pub fn feed(&self, piece: J::Feed) -> Result<(), FeedError> {
-        self.feed
-            .as_ref()
-            .ok_or(FeedError::Closed)?
-            .try_send(piece)
-            .map_err(|refusal| match refusal {
-                mpsc::error::TrySendError::Full(_) => FeedError::Full,
-                mpsc::error::TrySendError::Closed(_) => FeedError::Closed,
-            })
+        self.feed.as_ref().ok_or(FeedError::Closed)?.try_send(piece).map_err(|refusal| match refusal {
+            mpsc::error::TrySendError::Full(_) => FeedError::Full,
+            mpsc::error::TrySendError::Closed(_) => FeedError::Closed,
+        })
     }
 }
 
@@ -218,8 +208,6 @@ impl<J: Job> Drop for Lease<J> {
 
 impl<J: Job> fmt::Debug for Lease<J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lease")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
+        f.debug_struct("Lease").field("id", &self.id).finish_non_exhaustive()
     }
 }

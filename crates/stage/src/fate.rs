@@ -37,21 +37,12 @@ const OPEN: u8 = 0;
 
 impl Fate {
     pub(crate) fn new(role: Role, bill: Playbill) -> Self {
-        Self {
-            role,
-            bill,
-            end: AtomicU8::new(OPEN),
-            revoked: AtomicBool::new(false),
-            revocation: Notify::new(),
-        }
+        Self { role, bill, end: AtomicU8::new(OPEN), revoked: AtomicBool::new(false), revocation: Notify::new() }
     }
 
     /// Ends the job, unless it has ended. Says whether this call was the end.
     pub(crate) fn settle(&self, end: End) -> bool {
-        let first = self
-            .end
-            .compare_exchange(OPEN, end as u8, Ordering::AcqRel, Ordering::Acquire)
-            .is_ok();
+        let first = self.end.compare_exchange(OPEN, end as u8, Ordering::AcqRel, Ordering::Acquire).is_ok();
         if first {
             self.bill.jobs(self.role).ended(end);
         }
@@ -107,12 +98,8 @@ impl JobTally {
     }
 
     pub(crate) fn read(&self, role: Role) -> JobsSnapshot {
-        let (done, failed, cancelled, lost) = (
-            read(&self.done),
-            read(&self.failed),
-            read(&self.cancelled),
-            read(&self.lost),
-        );
+        let (done, failed, cancelled, lost) =
+            (read(&self.done), read(&self.failed), read(&self.cancelled), read(&self.lost));
         let asked = read(&self.asked);
         JobsSnapshot {
             role,

@@ -19,14 +19,10 @@ impl<J: Job> FeedEnd<J> {
 
     /// The next piece if it is there.
     pub fn try_recv(&mut self) -> Result<J::Feed, NoFeed> {
-        self.0
-            .as_mut()
-            .ok_or(NoFeed::Ended)?
-            .try_recv()
-            .map_err(|nothing| match nothing {
-                mpsc::error::TryRecvError::Empty => NoFeed::Empty,
-                mpsc::error::TryRecvError::Disconnected => NoFeed::Ended,
-            })
+        self.0.as_mut().ok_or(NoFeed::Ended)?.try_recv().map_err(|nothing| match nothing {
+            mpsc::error::TryRecvError::Empty => NoFeed::Empty,
+            mpsc::error::TryRecvError::Disconnected => NoFeed::Ended,
+        })
     }
 
     /// As [`recv`](Self::recv), for a thread of its own. It ends with the lease, and a lease never outlives its call.
@@ -40,9 +36,7 @@ impl<J: Job> FeedEnd<J> {
 
 impl<J: Job> fmt::Debug for FeedEnd<J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FeedEnd")
-            .field("waiting", &self.0.as_ref().map_or(0, mpsc::Receiver::len))
-            .finish()
+        f.debug_struct("FeedEnd").field("waiting", &self.0.as_ref().map_or(0, mpsc::Receiver::len)).finish()
     }
 }
 

@@ -24,14 +24,12 @@ pub struct Watch(#[expect(dead_code, reason = "held for its drop")] AbortOnDropH
 pub fn watch(bill: &Playbill) -> Watch {
     bill.note_event_loop(Handle::current().metrics());
     let bill = bill.clone();
-    Watch(AbortOnDropHandle::new(tokio::task::spawn_local(
-        async move {
-            loop {
-                // From now, not from the last deadline: after a long stall one late firing is one observation, not a burst.
-                let due = reading() + EVERY;
-                sleep_until(due).await;
-                bill.lag().observe(reading().saturating_duration_since(due));
-            }
-        },
-    )))
+    Watch(AbortOnDropHandle::new(tokio::task::spawn_local(async move {
+        loop {
+            // From now, not from the last deadline: after a long stall one late firing is one observation, not a burst.
+            let due = reading() + EVERY;
+            sleep_until(due).await;
+            bill.lag().observe(reading().saturating_duration_since(due));
+        }
+    })))
 }

@@ -29,7 +29,7 @@ pub(crate) struct Letter<M: Message> {
     /// Where the depth was counted. `None` for a post from a thread that belongs to no lane.
     counted: Option<Arc<Troupe>>,
     /// The job this letter tells of; if its asker has lost interest meanwhile, the letter is not delivered.
-    ticket: Option<Arc<Fate>>,
+    job: Option<Arc<Fate>>,
 }
 
 impl<M: Message> Letter<M> {
@@ -38,20 +38,17 @@ impl<M: Message> Letter<M> {
         if let Some(troupe) = &counted {
             troupe.depth.fetch_add(1, Ordering::Relaxed);
         }
-        Self {
-            message: Some(message),
-            reply,
-            posted: reading(),
-            span: Span::current(),
-            counted,
-            ticket,
-        }
+        let (span, job) = match ticket {
+            Some(ticket) => (ticket.span, Some(ticket.fate)),
+            None => (Span::current(), None),
+        };
+        Self { message: Some(message), reply, posted: reading(), span, counted, job }
     }
 
     /// Whether anybody waits for what the handler would do: actix cancels a message when its sender drops the request.
     fn is_wanted(&self) -> bool {
         !self.reply.as_ref().is_some_and(OneshotSender::is_closed)
-            && !self.ticket.as_ref().is_some_and(|job| job.is_revoked())
+            && !self.job.as_ref().is_some_and(|job| job.is_revoked())
     }
 }
 
@@ -73,15 +70,11 @@ where
         }
         ctx.run += 1;
         let opened = reading();
-        ctx.troupe
-            .wait
-            .observe(opened.saturating_duration_since(self.posted));
+        ctx.troupe.wait.observe(opened.saturating_duration_since(self.posted));
         let _within = self.span.enter();
         let response = <A as Handler<M>>::handle(actor, message, ctx);
         response.handle(ctx, self.reply.take());
-        ctx.troupe
-            .line::<M>()
-            .observe(reading().saturating_duration_since(opened));
+        ctx.troupe.line::<M>().observe(reading().saturating_duration_since(opened));
     }
 }
 

@@ -7,11 +7,8 @@ use std::{
 };
 
 use actix::{
-    Actor, ActorContext, ActorFuture, ActorState, Addr, AsyncContext, Handler, Message,
-    SpawnHandle,
-    dev::{
-        AsyncContextParts, ContextFut, ContextParts, Envelope, Mailbox, OneshotSender, ToEnvelope,
-    },
+    Actor, ActorContext, ActorFuture, ActorState, Addr, AsyncContext, Handler, Message, SpawnHandle,
+    dev::{AsyncContextParts, ContextFut, ContextParts, Envelope, Mailbox, OneshotSender, ToEnvelope},
 };
 use tokio::task::JoinHandle;
 
@@ -80,34 +77,19 @@ impl<A: Actor<Context = Self> + Kind> Metered<A> {
     ///
     /// # Panics
     /// Outside of an actix system or a tokio `LocalSet`.
-    pub fn run_with(
-        capacity: usize,
-        bill: &Playbill,
-        build: impl FnOnce(&mut Self) -> A,
-    ) -> (Addr<A>, JoinHandle<()>) {
+    pub fn run_with(capacity: usize, bill: &Playbill, build: impl FnOnce(&mut Self) -> A) -> (Addr<A>, JoinHandle<()>) {
         scene::settle(bill);
         let mailbox = Mailbox::default();
         let mut parts = ContextParts::new(mailbox.sender_producer());
         parts.set_mailbox_capacity(capacity);
         let troupe = bill.troupe::<A>();
-        let mut ctx = Self {
-            parts,
-            troupe: Arc::clone(&troupe),
-            bill: bill.clone(),
-            run: 0,
-        };
+        let mut ctx = Self { parts, troupe: Arc::clone(&troupe), bill: bill.clone(), run: 0 };
         let actor = build(&mut ctx);
         let part = ContextFut::new(ctx, actor, mailbox);
         let addr = part.address();
         troupe.entered(bill.clock().unix());
         // The only place where an actor's task begins: spawned here and not by actix so that its end is seen.
-        let task = tokio::task::spawn_local(Performance {
-            part,
-            presence: Presence {
-                troupe,
-                bill: bill.clone(),
-            },
-        });
+        let task = tokio::task::spawn_local(Performance { part, presence: Presence { troupe, bill: bill.clone() } });
         (addr, task)
     }
 
@@ -129,10 +111,7 @@ impl<A: Actor<Context = Self> + Kind> Metered<A> {
 
 impl<A: Actor<Context = Self> + Kind> fmt::Debug for Metered<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Metered")
-            .field("kind", &A::KIND)
-            .field("parts", &self.parts)
-            .finish_non_exhaustive()
+        f.debug_struct("Metered").field("kind", &A::KIND).field("parts", &self.parts).finish_non_exhaustive()
     }
 }
 

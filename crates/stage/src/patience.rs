@@ -17,10 +17,7 @@ enum Mood {
 
 impl Patience {
     pub(crate) fn new(policy: Policy) -> Self {
-        Self {
-            policy,
-            mood: Mood::Trusting(VecDeque::new()),
-        }
+        Self { policy, mood: Mood::Trusting(VecDeque::new()) }
     }
 
     /// The worker fell at `now` after it had lived for `lived`. Returns the pause before the next life.
@@ -30,10 +27,7 @@ impl Patience {
         }
         match &mut self.mood {
             Mood::Trusting(restarts) => {
-                while restarts
-                    .front()
-                    .is_some_and(|at| *at + self.policy.period <= now)
-                {
+                while restarts.front().is_some_and(|at| *at + self.policy.period <= now) {
                     restarts.pop_front();
                 }
                 if restarts.len() < self.policy.restarts {
@@ -60,11 +54,7 @@ mod tests {
         let mut patience = Patience::new(Policy::default());
         for (row, (now, lived, pause)) in rows.iter().enumerate() {
             let got = patience.fell(Duration::from_millis(*now), Duration::from_millis(*lived));
-            assert_eq!(
-                got,
-                Duration::from_millis(*pause),
-                "row {row}: fell at {now} ms"
-            );
+            assert_eq!(got, Duration::from_millis(*pause), "row {row}: fell at {now} ms");
         }
     }
 

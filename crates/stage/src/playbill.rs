@@ -8,9 +8,7 @@ use std::{
 use operetta_contract::Role;
 use tokio::runtime::RuntimeMetrics;
 
-use crate::{
-    Clock, fate::JobTally, metered::Kind, snapshot::LaneSnapshot, tally::Histogram, troupe::Troupe,
-};
+use crate::{Clock, fate::JobTally, metered::Kind, snapshot::LaneSnapshot, tally::Histogram, troupe::Troupe};
 
 /// The figures of one lane: its actors by kind, its jobs by role, the lateness of its event loop.
 ///
@@ -64,17 +62,10 @@ impl Playbill {
     pub fn snapshot(&self) -> LaneSnapshot {
         let mut actors = Vec::new();
         let mut seen: Vec<*const Troupe> = Vec::new();
-        let billed = self
-            .0
-            .cast
-            .iter()
-            .map_while(OnceLock::get)
-            .map(|billing| &billing.troupe);
+        let billed = self.0.cast.iter().map_while(OnceLock::get).map(|billing| &billing.troupe);
         for troupe in billed.chain([&self.0.others]) {
             // Several actor types may share a kind, and then they share the troupe.
-            if !seen.contains(&Arc::as_ptr(troupe))
-                && (troupe.kind() != "other" || troupe.was_used())
-            {
+            if !seen.contains(&Arc::as_ptr(troupe)) && (troupe.kind() != "other" || troupe.was_used()) {
                 seen.push(Arc::as_ptr(troupe));
                 actors.push(troupe.read());
             }
@@ -82,14 +73,9 @@ impl Playbill {
         LaneSnapshot {
             lane: self.0.lane.clone(),
             actors,
-            jobs: Role::ALL
-                .iter()
-                .map(|role| self.jobs(*role).read(*role))
-                .collect(),
+            jobs: Role::ALL.iter().map(|role| self.jobs(*role).read(*role)).collect(),
             lag: self.0.lag.read(),
-            busy: self.0.event_loop.get().map_or(Duration::ZERO, |metrics| {
-                metrics.worker_total_busy_duration(0)
-            }),
+            busy: self.0.event_loop.get().map_or(Duration::ZERO, |metrics| metrics.worker_total_busy_duration(0)),
         }
     }
 
@@ -97,10 +83,7 @@ impl Playbill {
     pub(crate) fn troupe<A: Kind + 'static>(&self) -> Arc<Troupe> {
         let actor = TypeId::of::<A>();
         for slot in &self.0.cast {
-            let billing = slot.get_or_init(|| Billing {
-                actor,
-                troupe: self.troupe_named(A::KIND),
-            });
+            let billing = slot.get_or_init(|| Billing { actor, troupe: self.troupe_named(A::KIND) });
             if billing.actor == actor {
                 return Arc::clone(&billing.troupe);
             }
@@ -112,21 +95,12 @@ impl Playbill {
     pub(crate) fn find<A: 'static>(&self) -> Option<Arc<Troupe>> {
         let actor = TypeId::of::<A>();
         let mut billed = self.0.cast.iter().map_while(OnceLock::get);
-        billed
-            .find(|billing| billing.actor == actor)
-            .map(|billing| Arc::clone(&billing.troupe))
+        billed.find(|billing| billing.actor == actor).map(|billing| Arc::clone(&billing.troupe))
     }
 
     fn troupe_named(&self, kind: &'static str) -> Arc<Troupe> {
-        let mut billed = self
-            .0
-            .cast
-            .iter()
-            .map_while(OnceLock::get)
-            .map(|billing| &billing.troupe);
-        billed
-            .find(|troupe| troupe.kind() == kind)
-            .map_or_else(|| Arc::new(Troupe::new(kind)), Arc::clone)
+        let mut billed = self.0.cast.iter().map_while(OnceLock::get).map(|billing| &billing.troupe);
+        billed.find(|troupe| troupe.kind() == kind).map_or_else(|| Arc::new(Troupe::new(kind)), Arc::clone)
     }
 
     pub(crate) fn jobs(&self, role: Role) -> &JobTally {
@@ -158,8 +132,6 @@ impl Playbill {
 
 impl fmt::Debug for Playbill {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Playbill")
-            .field("lane", &self.0.lane)
-            .finish_non_exhaustive()
+        f.debug_struct("Playbill").field("lane", &self.0.lane).finish_non_exhaustive()
     }
 }

@@ -6,11 +6,22 @@
 
 use std::{cell::RefCell, sync::Arc};
 
+use tracing::Span;
+
 use crate::{Playbill, fate::Fate, troupe::Troupe};
 
 pub(crate) struct Scene {
     bill: Playbill,
-    ticket: Option<Arc<Fate>>,
+    ticket: Option<Ticket>,
+}
+
+/// What goes along with a letter that belongs to a job.
+#[derive(Clone)]
+pub(crate) struct Ticket {
+    /// The letter is delivered only as long as the asker wants to hear of the job.
+    pub(crate) fate: Arc<Fate>,
+    /// Whose story it continues, whatever span the posting thread is in.
+    pub(crate) span: Span,
 }
 
 thread_local! {
@@ -19,10 +30,7 @@ thread_local! {
 
 /// From now on this thread posts for `bill`'s lane.
 pub(crate) fn settle(bill: &Playbill) {
-    let scene = Scene {
-        bill: bill.clone(),
-        ticket: None,
-    };
+    let scene = Scene { bill: bill.clone(), ticket: None };
     let _former = SCENE.try_with(|current| current.replace(Some(scene)));
 }
 
@@ -31,26 +39,19 @@ pub(crate) fn enter(bill: &Playbill) -> Entered {
     swap_in(bill)
 }
 
-/// As [`enter`], and the next letter is delivered only as long as somebody wants the answer.
-pub(crate) fn enter_with(bill: &Playbill, ticket: Arc<Fate>) -> Entered {
-    let scene = Scene {
-        bill: bill.clone(),
-        ticket: Some(ticket),
-    };
-    SCENE
-        .try_with(|current| Entered::From(current.replace(Some(scene))))
-        .unwrap_or(Entered::AtHome)
+/// As [`enter`], and the next letter carries `ticket`.
+pub(crate) fn enter_with(ticket: Ticket) -> Entered {
+    let scene = Scene { bill: ticket.fate.bill().clone(), ticket: Some(ticket) };
+    SCENE.try_with(|current| Entered::From(current.replace(Some(scene)))).unwrap_or(Entered::AtHome)
 }
 
 /// The troupe of actor type `A` on this thread's lane, and the ticket of the letter being posted.
-pub(crate) fn look_up<A: 'static>() -> (Option<Arc<Troupe>>, Option<Arc<Fate>>) {
+pub(crate) fn look_up<A: 'static>() -> (Option<Arc<Troupe>>, Option<Ticket>) {
     // Letters may be posted by destructors of other thread-locals; those are simply not counted.
     SCENE
         .try_with(|current| {
             let mut current = current.borrow_mut();
-            current.as_mut().map_or((None, None), |scene| {
-                (scene.bill.find::<A>(), scene.ticket.take())
-            })
+            current.as_mut().map_or((None, None), |scene| (scene.bill.find::<A>(), scene.ticket.take()))
         })
         .unwrap_or((None, None))
 }
@@ -58,17 +59,11 @@ pub(crate) fn look_up<A: 'static>() -> (Option<Arc<Troupe>>, Option<Arc<Fate>>) 
 fn swap_in(bill: &Playbill) -> Entered {
     SCENE
         .try_with(|current| {
-            let at_home = current
-                .borrow()
-                .as_ref()
-                .is_some_and(|scene| scene.bill.is(bill));
+            let at_home = current.borrow().as_ref().is_some_and(|scene| scene.bill.is(bill));
             if at_home {
                 return Entered::AtHome;
             }
-            Entered::From(current.replace(Some(Scene {
-                bill: bill.clone(),
-                ticket: None,
-            })))
+            Entered::From(current.replace(Some(Scene { bill: bill.clone(), ticket: None })))
         })
         .unwrap_or(Entered::AtHome)
 }

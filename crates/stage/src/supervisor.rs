@@ -9,9 +9,7 @@ use operetta_contract::Job;
 use tokio::task::JoinError;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::{
-    Ask, Cause, Desk, Kind, Metered, Playbill, desk::WeakDesk, patience::Patience, troupe::Troupe,
-};
+use crate::{Ask, Cause, Desk, Kind, Metered, Playbill, desk::WeakDesk, patience::Patience, troupe::Troupe};
 
 /// Keeps a worker behind a desk: rebuilds it from its factory whenever it panics or stops.
 ///
@@ -61,11 +59,7 @@ impl Supervisor {
     ///
     /// # Panics
     /// Outside of an actix system or a tokio `LocalSet`.
-    pub fn start<J, A>(
-        policy: Policy,
-        bill: &Playbill,
-        factory: impl FnMut() -> A + 'static,
-    ) -> Desk<J>
+    pub fn start<J, A>(policy: Policy, bill: &Playbill, factory: impl FnMut() -> A + 'static) -> Desk<J>
     where
         J: Job,
         A: Actor<Context = Metered<A>> + Kind + Handler<Ask<J>>,
@@ -81,9 +75,7 @@ impl Supervisor {
         };
         // The first life begins before this returns, so that the desk is open from the start.
         let life = watch.raise(&desk);
-        desk.keep(AbortOnDropHandle::new(tokio::task::spawn_local(
-            watch.run(life),
-        )));
+        desk.keep(AbortOnDropHandle::new(tokio::task::spawn_local(watch.run(life))));
         desk
     }
 }

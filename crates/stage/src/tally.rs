@@ -6,9 +6,8 @@ use std::{
 /// Upper bounds of a [`Distribution`]'s buckets, in seconds, inclusive; one more bucket holds whatever is longer.
 ///
 /// These are the `fast` buckets of docs/METRICS.md: mailbox wait, handler time, event-loop lag.
-pub const FAST_BOUNDS_SECONDS: [f64; 13] = [
-    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0,
-];
+pub const FAST_BOUNDS_SECONDS: [f64; 13] =
+    [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0];
 
 /// The same bounds in the unit that is compared on the hot path.
 const BOUNDS_NANOS: [u64; 13] = [
@@ -54,10 +53,7 @@ pub(crate) struct Histogram {
 impl Histogram {
     pub(crate) fn observe(&self, took: Duration) {
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        let bucket = BOUNDS_NANOS
-            .iter()
-            .position(|bound| nanos <= *bound)
-            .unwrap_or(BOUNDS_NANOS.len());
+        let bucket = BOUNDS_NANOS.iter().position(|bound| nanos <= *bound).unwrap_or(BOUNDS_NANOS.len());
         self.counts[bucket].fetch_add(1, Ordering::Relaxed);
         self.sum_nanos.fetch_add(nanos, Ordering::Relaxed);
     }
@@ -85,10 +81,7 @@ mod tests {
     #[test]
     fn the_two_tables_of_bounds_are_one() {
         for (seconds, nanos) in FAST_BOUNDS_SECONDS.iter().zip(BOUNDS_NANOS) {
-            assert_eq!(
-                Duration::from_secs_f64(*seconds),
-                Duration::from_nanos(nanos)
-            );
+            assert_eq!(Duration::from_secs_f64(*seconds), Duration::from_nanos(nanos));
         }
     }
 
@@ -99,15 +92,7 @@ mod tests {
             histogram.observe(Duration::from_nanos(nanos));
         }
         let seen = histogram.read();
-        assert_eq!(
-            (
-                seen.counts[0],
-                seen.counts[1],
-                seen.counts[12],
-                seen.counts[13]
-            ),
-            (2, 1, 1, 1)
-        );
+        assert_eq!((seen.counts[0], seen.counts[1], seen.counts[12], seen.counts[13]), (2, 1, 1, 1));
         assert_eq!(seen.count(), 5);
         assert_eq!(seen.sum, Duration::from_nanos(2_000_100_002));
     }

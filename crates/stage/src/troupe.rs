@@ -72,8 +72,7 @@ impl Troupe {
 
     pub(crate) fn entered(&self, unix: Duration) {
         if self.instances.fetch_add(1, Ordering::Relaxed) == 0 {
-            self.running_since
-                .store(unix.as_nanos() as u64, Ordering::Relaxed);
+            self.running_since.store(unix.as_nanos() as u64, Ordering::Relaxed);
         }
     }
 
@@ -118,17 +117,11 @@ impl Troupe {
             .lines
             .iter()
             .map_while(OnceLock::get)
-            .map(|line| MessageSnapshot {
-                message: line.label.clone(),
-                handle: line.handle.read(),
-            })
+            .map(|line| MessageSnapshot { message: line.label.clone(), handle: line.handle.read() })
             .collect();
         let other = self.other_lines.read();
         if other.count() > 0 {
-            messages.push(MessageSnapshot {
-                message: "other".to_owned(),
-                handle: other,
-            });
+            messages.push(MessageSnapshot { message: "other".to_owned(), handle: other });
         }
         let instances = read(&self.instances);
         KindSnapshot {

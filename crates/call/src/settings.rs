@@ -80,6 +80,8 @@ pub struct Timing {
     pub audio_gap_ms: u32,
     /// The longest that the mind may take to begin its reply, or to go on with it.
     pub mind_ms: u32,
+    /// Voiced time after which the detector reports speech: shorter noises do not interrupt.
+    pub speech_ms: u32,
     /// Silence of the caller that ends a turn, from the last voiced sample.
     pub endpoint_ms: u32,
     /// Silence after which the detector reports a pause; the rest of `endpoint_ms` is waited for here.
@@ -110,6 +112,7 @@ impl Default for Timing {
             first_audio_ms: 10_000,
             audio_gap_ms: 3000,
             mind_ms: 8000,
+            speech_ms: 200,
             endpoint_ms: 700,
             pause_ms: 300,
             final_ms: 4000,

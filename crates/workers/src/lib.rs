@@ -1,1 +1,5 @@
-//! workers
+//! Generic workers: what does the same work for every call, whatever the vendor or the carrier.
+
+mod recorder;
+
+pub use recorder::{Recorder, RecorderCounts, Tape};

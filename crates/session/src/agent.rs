@@ -1,0 +1,60 @@
+use std::sync::Arc;
+
+use operetta_call::Settings;
+use operetta_wire::{PhoneNumber, Start};
+
+/// Who answers: a voice, a language, instructions, and how to behave.
+#[derive(Clone, Debug)]
+pub struct Agent {
+    /// The agent's key in the configuration.
+    pub name: Arc<str>,
+    /// Which voice, by the speaking provider's name for it.
+    pub voice: Arc<str>,
+    /// BCP 47 tag, for example `en-IN`.
+    pub language: Arc<str>,
+    /// The instructions for the mind.
+    pub prompt: Arc<str>,
+    /// The called numbers that this agent answers.
+    pub numbers: Vec<PhoneNumber>,
+    /// How the agent behaves in a call.
+    pub settings: Arc<Settings>,
+}
+
+/// All agents of this engine. Never empty: the first one answers whatever no other does.
+#[derive(Clone, Debug)]
+pub struct Agents {
+    default: Arc<Agent>,
+    others: Vec<Arc<Agent>>,
+}
+
+impl Agents {
+    /// The custom parameters that name an agent, in the order in which they are tried.
+    const PARAMETERS: [&'static str; 3] = ["agent", "businessId", "business_id"];
+
+    /// `default` answers what none of `others` does.
+    pub fn new(default: Agent, others: impl IntoIterator<Item = Agent>) -> Self {
+        Self { default: Arc::new(default), others: others.into_iter().map(Arc::new).collect() }
+    }
+
+    /// Every agent, the default first.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Agent>> {
+        std::iter::once(&self.default).chain(&self.others)
+    }
+
+    /// Who answers this call: the agent that the webhook or a custom parameter names, else the one that has the called
+    /// number, else the default.
+    pub fn select(&self, granted: Option<&str>, start: &Start, called: Option<&PhoneNumber>) -> Arc<Agent> {
+        let named = Self::PARAMETERS.iter().filter_map(|parameter| start.parameter(parameter));
+        granted
+            .into_iter()
+            .chain(named)
+            .find_map(|name| self.iter().find(|agent| &*agent.name == name))
+            .or_else(|| called.and_then(|called| self.of_number(called)))
+            .unwrap_or(&self.default)
+            .clone()
+    }
+
+    fn of_number(&self, called: &PhoneNumber) -> Option<&Arc<Agent>> {
+        self.iter().find(|agent| agent.numbers.iter().any(|number| number.same_line(called)))
+    }
+}

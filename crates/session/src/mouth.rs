@@ -1,0 +1,136 @@
+use std::{sync::Arc, time::Duration};
+
+use bytestring::ByteString;
+use operetta_audio::{Cut, Format, Next, Playout};
+use operetta_call::MarkId;
+use operetta_wire::{Dialect, Say};
+use tokio::sync::mpsc::{Sender, error::TrySendError};
+
+use crate::{ToLeg, tally::Tally};
+
+/// The way of the agent's audio: a queue, a pace, the carrier's dialect, the leg.
+pub(crate) struct Mouth {
+    playout: Playout,
+    format: Format,
+    say: Sender<ToLeg>,
+    frame: Vec<u8>,
+    /// How long the last message was: the next will be about as long.
+    text_len: usize,
+    /// A message the leg had no room for, and since when.
+    held: Option<(ToLeg, Duration)>,
+    due: Option<Duration>,
+}
+
+/// What came of writing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Spoken {
+    /// How many frames went out.
+    pub(crate) frames: usize,
+    /// For how long the leg has taken nothing.
+    pub(crate) stalled_for: Duration,
+    /// The leg is gone.
+    pub(crate) lost: bool,
+}
+
+impl Mouth {
+    /// How soon a full leg is tried again.
+    const RETRY: Duration = Duration::from_millis(20);
+
+    pub(crate) fn new(format: Format, cut: Cut, say: Sender<ToLeg>, recorded: bool) -> Self {
+        let playout = Playout::new(format, cut);
+        let playout = if recorded { playout.recorded() } else { playout };
+        Self { playout, format, say, frame: Vec::new(), text_len: 0, held: None, due: None }
+    }
+
+    pub(crate) const fn format(&self) -> Format {
+        self.format
+    }
+
+    pub(crate) const fn due(&self) -> Option<Duration> {
+        self.due
+    }
+
+    pub(crate) const fn playout(&mut self) -> &mut Playout {
+        &mut self.playout
+    }
+
+    /// Queues audio. What finds no room in two minutes of queue is dropped: the agent talks too much.
+    pub(crate) fn play(&mut self, audio: Arc<[u8]>, now: Duration) {
+        if self.playout.push_audio(audio).is_err() {
+            tracing::warn!("two minutes of speech are queued: more is dropped");
+        }
+        self.due = Some(now);
+    }
+
+    pub(crate) fn comfort(&mut self, ms: u32, now: Duration) {
+        let silence = vec![self.format.silence_byte(); self.format.bytes_of_ms(ms)];
+        self.play(silence.into(), now);
+    }
+
+    pub(crate) fn mark(&mut self, mark: MarkId, now: Duration) {
+        self.playout.push_mark(mark.to_string().into());
+        self.due = Some(now);
+    }
+
+    /// Drops everything unplayed, here first and then at the carrier.
+    pub(crate) fn clear(&mut self, now: Duration, dialect: &mut Dialect) -> Spoken {
+        self.playout.clear(now);
+        let mut spoken = Spoken::default();
+        self.say(dialect, Say::Clear, now, &mut spoken);
+        self.due = None;
+        spoken
+    }
+
+    /// Writes whatever is due.
+    pub(crate) fn speak(&mut self, now: Duration, dialect: &mut Dialect, tally: &Tally) -> Spoken {
+        let mut spoken = Spoken::default();
+        if let Some((message, since)) = self.held.take() {
+            self.send(message, since, now, &mut spoken);
+        }
+        let mut was_due = self.due.take();
+        while self.held.is_none() && !spoken.lost {
+            match self.playout.poll(now, &mut self.frame) {
+                Next::Frame => {
+                    let frame = std::mem::take(&mut self.frame);
+                    self.say(dialect, Say::Media(&frame), now, &mut spoken);
+                    self.frame = frame;
+                    spoken.frames += 1;
+                    if let Some(due) = was_due.take() {
+                        tally.pacer_lateness.observe(&Tally::PACE_BOUNDS, now.saturating_sub(due));
+                    }
+                }
+                Next::Mark { name, .. } => self.say(dialect, Say::Mark(&name), now, &mut spoken),
+                Next::Wait(due) => {
+                    self.due = Some(due);
+                    return spoken;
+                }
+                Next::Idle => return spoken,
+            }
+        }
+        self.due = Some(now + Self::RETRY);
+        spoken
+    }
+
+    fn say(&mut self, dialect: &mut Dialect, say: Say<'_>, now: Duration, spoken: &mut Spoken) {
+        let mut text = String::with_capacity(self.text_len);
+        match dialect.encode(say, &mut text) {
+            Ok(()) => {
+                self.text_len = self.text_len.max(text.len());
+                self.send(ToLeg::Text(ByteString::from(text)), now, now, spoken);
+            }
+            Err(error) => tracing::error!(code = error.code(), "a message to the carrier cannot be written"),
+        }
+    }
+
+    fn send(&mut self, message: ToLeg, since: Duration, now: Duration, spoken: &mut Spoken) {
+        match self.say.try_send(message) {
+            Ok(()) => {}
+            Err(TrySendError::Full(message)) => {
+                // Control that finds no room takes the place of media: it is what the caller's turn depends on.
+                spoken.stalled_for = now.saturating_sub(since);
+                self.held = Some((message, since));
+            }
+            Err(TrySendError::Closed(_)) => spoken.lost = true,
+        }
+    }
+}

@@ -1,0 +1,218 @@
+use std::{
+    collections::HashMap,
+    fs::{self, File},
+    io::{self, BufWriter},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+    },
+    thread,
+};
+
+use hound::{SampleFormat, WavSpec, WavWriter};
+use operetta_audio::{Encoding, g711};
+
+/// Writes the recordings of all calls, on a thread of its own: stereo WAV, the caller left, the agent right as it was
+/// played. The header of a file is right after every block, so a recording that is cut short by the death of the process
+/// is whole up to its last block.
+///
+/// Nobody ever waits for it. When it cannot keep up, blocks are dropped and counted, and the recording has silence there.
+#[derive(Clone, Debug)]
+pub struct Recorder {
+    orders: SyncSender<Order>,
+    counts: Arc<Counts>,
+    folder: Arc<Path>,
+}
+
+/// How the recorder has fared since it started. All counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RecorderCounts {
+    /// Recordings closed with everything in them.
+    pub stored: u64,
+    /// Recordings closed with dropped blocks in them.
+    pub partial: u64,
+    /// Recordings that could not be opened or written on.
+    pub failed: u64,
+    /// Blocks dropped because the writer could not keep up.
+    pub dropped_blocks: u64,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    next: AtomicU64,
+    stored: AtomicU64,
+    partial: AtomicU64,
+    failed: AtomicU64,
+    dropped: AtomicU64,
+}
+
+impl Recorder {
+    /// How many blocks may wait for the disk: at half a second a block, 2 s of 500 calls.
+    const BLOCKS: usize = 2048;
+
+    /// Starts the writer. Recordings go to `folder`, which is made if it is not there.
+    ///
+    /// # Errors
+    /// The folder cannot be made or the thread cannot be started.
+    pub fn start(folder: &Path) -> io::Result<Self> {
+        fs::create_dir_all(folder)?;
+        let (orders, inbox) = sync_channel(Self::BLOCKS);
+        let counts = Arc::new(Counts::default());
+        let writer = Writer { tapes: HashMap::new(), counts: Arc::clone(&counts) };
+        thread::Builder::new().name("recorder".into()).spawn(move || writer.run(&inbox))?;
+        Ok(Self { orders, counts, folder: folder.into() })
+    }
+
+    /// Opens a recording named `name`, which must be a file name of our own making, never a platform's id.
+    pub fn open(&self, name: &str, rate_hz: u32) -> Tape {
+        let id = self.counts.next.fetch_add(1, Ordering::Relaxed);
+        let path = self.folder.join(name).with_extension("wav");
+        let tape =
+            Tape { id, path: path.clone(), orders: self.orders.clone(), counts: Arc::clone(&self.counts), lost: 0 };
+        tape.send(Order::Open { id, path, rate_hz });
+        tape
+    }
+
+    /// How it has fared so far.
+    pub fn counts(&self) -> RecorderCounts {
+        RecorderCounts {
+            stored: self.counts.stored.load(Ordering::Relaxed),
+            partial: self.counts.partial.load(Ordering::Relaxed),
+            failed: self.counts.failed.load(Ordering::Relaxed),
+            dropped_blocks: self.counts.dropped.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// The recording of one call. Dropping it closes the file.
+#[derive(Debug)]
+pub struct Tape {
+    id: u64,
+    path: PathBuf,
+    orders: SyncSender<Order>,
+    counts: Arc<Counts>,
+    lost: u64,
+}
+
+impl Tape {
+    /// Where the recording is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Adds a block that begins `from` samples after the start: the caller's samples, and the agent's audio in its wire
+    /// encoding. The shorter side is filled with silence.
+    pub fn write(&mut self, from: u64, caller: Vec<i16>, agent: Vec<u8>, encoding: Encoding) {
+        if !self.send(Order::Block { id: self.id, from, caller, agent, encoding }) {
+            self.lost += 1;
+        }
+    }
+
+    fn send(&self, order: Order) -> bool {
+        match self.orders.try_send(order) {
+            Ok(()) => true,
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                self.counts.dropped.fetch_add(1, Ordering::Relaxed);
+                false
+            }
+        }
+    }
+}
+
+impl Drop for Tape {
+    fn drop(&mut self) {
+        // If even this finds no room the file stays open in the writer until the process ends; its header is right.
+        self.send(Order::Close { id: self.id, partial: self.lost > 0 });
+    }
+}
+
+#[derive(Debug)]
+enum Order {
+    Open { id: u64, path: PathBuf, rate_hz: u32 },
+    Block { id: u64, from: u64, caller: Vec<i16>, agent: Vec<u8>, encoding: Encoding },
+    Close { id: u64, partial: bool },
+}
+
+struct Writer {
+    tapes: HashMap<u64, OpenTape>,
+    counts: Arc<Counts>,
+}
+
+struct OpenTape {
+    wav: WavWriter<BufWriter<File>>,
+    written: u64,
+}
+
+impl Writer {
+    fn run(mut self, inbox: &Receiver<Order>) {
+        let mut agent_samples = Vec::new();
+        while let Ok(order) = inbox.recv() {
+            match order {
+                Order::Open { id, path, rate_hz } => self.open(id, &path, rate_hz),
+                Order::Block { id, from, caller, agent, encoding } => {
+                    agent_samples.clear();
+                    g711::decode_into(encoding, &agent, &mut agent_samples);
+                    self.write(id, from, &caller, &agent_samples);
+                }
+                Order::Close { id, partial } => self.close(id, partial),
+            }
+        }
+    }
+
+    fn open(&mut self, id: u64, path: &Path, rate_hz: u32) {
+        let spec = WavSpec { channels: 2, sample_rate: rate_hz, bits_per_sample: 16, sample_format: SampleFormat::Int };
+        match WavWriter::create(path, spec) {
+            Ok(wav) => {
+                self.tapes.insert(id, OpenTape { wav, written: 0 });
+            }
+            Err(error) => self.fail(id, &error),
+        }
+    }
+
+    fn write(&mut self, id: u64, from: u64, caller: &[i16], agent: &[i16]) {
+        let Some(tape) = self.tapes.get_mut(&id) else { return };
+        if let Err(error) = tape.write(from, caller, agent) {
+            self.fail(id, &error);
+        }
+    }
+
+    fn close(&mut self, id: u64, partial: bool) {
+        let Some(tape) = self.tapes.remove(&id) else { return };
+        match tape.wav.finalize() {
+            Ok(()) if partial => self.counts.partial.fetch_add(1, Ordering::Relaxed),
+            Ok(()) => self.counts.stored.fetch_add(1, Ordering::Relaxed),
+            Err(error) => {
+                self.fail(id, &error);
+                0
+            }
+        };
+    }
+
+    /// The call goes on without its recording.
+    fn fail(&mut self, id: u64, error: &hound::Error) {
+        self.tapes.remove(&id);
+        self.counts.failed.fetch_add(1, Ordering::Relaxed);
+        tracing::error!(%error, "a recording cannot be written");
+    }
+}
+
+impl OpenTape {
+    /// Lost blocks become silence, but never more than this at a time: an hour of 24 kHz.
+    const LONGEST_GAP: u64 = 24_000 * 3600;
+
+    fn write(&mut self, from: u64, caller: &[i16], agent: &[i16]) -> hound::Result<()> {
+        let gap = from.saturating_sub(self.written).min(Self::LONGEST_GAP);
+        for _ in 0..gap * 2 {
+            self.wav.write_sample(0_i16)?;
+        }
+        let samples = caller.len().max(agent.len());
+        for index in 0..samples {
+            self.wav.write_sample(caller.get(index).copied().unwrap_or(0))?;
+            self.wav.write_sample(agent.get(index).copied().unwrap_or(0))?;
+        }
+        self.written += gap + samples as u64;
+        self.wav.flush()
+    }
+}

@@ -22,15 +22,9 @@ pub struct Format {
 
 impl Format {
     /// 8 kHz µ-law: what Twilio speaks.
-    pub const MULAW_8K: Self = Self {
-        encoding: Encoding::Mulaw,
-        rate_hz: 8000,
-    };
+    pub const MULAW_8K: Self = Self { encoding: Encoding::Mulaw, rate_hz: 8000 };
     /// 8 kHz PCM16: what Exotel speaks unless told otherwise.
-    pub const PCM16_8K: Self = Self {
-        encoding: Encoding::Pcm16,
-        rate_hz: 8000,
-    };
+    pub const PCM16_8K: Self = Self { encoding: Encoding::Pcm16, rate_hz: 8000 };
 
     /// Bytes of one sample.
     pub const fn sample_bytes(self) -> usize {

@@ -1,7 +1,24 @@
-//! Samples: formats, G.711, resampling, framing and the sums of pacing. No clock, no I/O, no async.
+//! Samples: formats, G.711, resampling, the voice gate, framing and the sums of pacing. No clock, no I/O, no async.
+//!
+//! | need | see |
+//! |---|---|
+//! | bytes of a carrier to samples and back | [`g711`] |
+//! | another sample rate | [`Resampler`] |
+//! | is it worth asking a real voice detector | [`Gate`] |
+//! | when to send which bytes, what has been played | [`Playout`], [`Cut`] |
+//! | a beep, silence, noise | [`tone`] |
 
 mod cut;
 mod format;
+pub mod g711;
+mod gate;
+mod played;
+mod playout;
+mod resample;
+pub mod tone;
 
 pub use cut::Cut;
 pub use format::{Encoding, Format};
+pub use gate::{Gate, GateState};
+pub use playout::{Cleared, MAX_QUEUED_MS, Next, Playout, PlayoutFull};
+pub use resample::{ResampleError, Resampler};

@@ -17,6 +17,15 @@ use crate::{
 /// answer that is dropped without either, as a panic does, sends [`Job::lost`]; and once the asker has dropped its lease
 /// nothing arrives any more, whatever the worker does. An answer may move to another thread and be used there.
 ///
+/// ```compile_fail,E0382
+/// # use operetta_contract::Job;
+/// # use operetta_stage::Answer;
+/// fn end_twice<J: Job>(answer: Answer<J>, first: J::Event, second: J::Event) {
+///     answer.finish(first);
+///     answer.finish(second); // use of moved value: `answer`
+/// }
+/// ```
+///
 /// It occupies a seat of its desk for as long as it lives, so a worker that goes on computing after a cancellation is not
 /// given more work than it has seats for.
 pub struct Answer<J: Job> {
@@ -97,14 +106,14 @@ impl<J: Job> Answer<J> {
 
     /// Ends the job as done, with its final event. Never waits; any thread may call it.
     pub fn finish(self, event: J::Event) {
-        self.end(End::Done, event);
+        self.end(End::Done, || event);
     }
 
     /// Ends the job as failed, with its final event. Never waits; any thread may call it.
     ///
     /// To the asker it is the same as [`finish`](Self::finish): the event says what happened. The figures tell them apart.
     pub fn fail(self, event: J::Event) {
-        self.end(End::Failed, event);
+        self.end(End::Failed, || event);
     }
 
     /// Whether the asker has dropped its lease.
@@ -122,10 +131,11 @@ impl<J: Job> Answer<J> {
         self.ticket.fate.settle(End::Refused);
     }
 
-    fn end(&self, end: End, event: J::Event) {
+    /// Ends the job unless it has ended, and only then says so.
+    fn end(&self, end: End, event: impl FnOnce() -> J::Event) {
         if self.ticket.fate.settle(end) {
             #[expect(clippy::disallowed_methods, reason = "the one final event of a job, which its seat has paid for")]
-            let _asker_gone = self.post(|to| to.do_send(Told { id: self.id, event }));
+            let _asker_gone = self.post(|to| to.do_send(Told { id: self.id, event: event() }));
         }
     }
 
@@ -140,9 +150,7 @@ impl<J: Job> Answer<J> {
 
 impl<J: Job> Drop for Answer<J> {
     fn drop(&mut self) {
-        if !self.is_cancelled() {
-            self.end(End::Lost, J::lost());
-        }
+        self.end(End::Lost, J::lost);
     }
 }
 

@@ -77,3 +77,28 @@ impl Hand {
 pub(crate) fn reading() -> Instant {
     Instant::now()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_system_clock_follows_paused_time() {
+        let clock = Clock::system();
+        let (before, unix) = (clock.now(), clock.unix());
+        tokio::time::advance(Duration::from_hours(1)).await;
+        assert_eq!(clock.now().saturating_sub(before), Duration::from_hours(1));
+        assert_eq!(clock.unix().saturating_sub(unix), Duration::from_hours(1));
+        assert!(unix > Duration::from_hours(24 * 365 * 50), "the wall clock is past the year 2020");
+    }
+
+    #[test]
+    fn a_clock_by_hand_moves_only_by_hand_and_all_its_clones_with_it() {
+        let (clock, hand) = Clock::by_hand();
+        let clone = clock.clone();
+        assert_eq!(clock.now(), Duration::ZERO);
+        hand.advance(Duration::from_millis(20));
+        hand.advance(Duration::from_millis(20));
+        assert_eq!((clock.now(), clone.now(), clone.unix()), (Duration::from_millis(40), clock.now(), clock.now()));
+    }
+}

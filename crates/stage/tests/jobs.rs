@@ -519,3 +519,23 @@ fn the_span_of_the_asker_comes_back_from_any_thread() {
         assert_eq!(*spans.borrow(), [call.id(), call.id()]);
     });
 }
+
+#[test]
+fn the_halves_of_a_job_may_change_threads() {
+    fn may_move<T: Send>(_: &T) {}
+    fn may_be_shared<T: Sync>(_: &T) {}
+    on_a_lane(async {
+        let bill = Playbill::new("main");
+        let (_ear, to, _heard) = listen(&bill);
+        let (desk, table, _clerk) = desk(1, &bill);
+        let lease = desk.ask(JobId(1), Count(0), to).unwrap();
+        idle().await;
+        let mut ask = take(&table);
+        may_move(&lease);
+        may_move(&ask);
+        may_be_shared(&ask.answer);
+        may_move(&ask.feed.recv());
+        may_move(&ask.answer.cancelled());
+        may_move(&ask.answer.tell(Counted::Done));
+    });
+}

@@ -3,19 +3,22 @@ use crate::dice::Dice;
 use crate::listen::{AgentSpeech, Observer, Transcriber};
 use crate::plan::CallPlan;
 use crate::report::{CallReport, End, Event, Marks, Traffic, Underruns, What, tenths};
+use crate::script::Death;
 use crate::side::{Move, SLOT_MS, Side};
 use crate::signature::twilio_signature;
 use crate::socket::{Framed, LONGEST_MESSAGE, Socket, Woke};
+use crate::stillborn::{Stillborn, half_handshake, linger};
 use crate::webhook::{NoTarget, Target, credentials, dial, find_target, rate_of, signed_form};
-use actix_http::ws::{CloseCode, CloseReason, Message};
+use actix_http::ws::{CloseCode, CloseReason, Item, Message};
 use actix_service::ServiceExt as _;
 use awc::error::WsClientError;
 use awc::http::header;
 use awc::{Client, Connector};
+use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use std::time::Duration;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 
 /// Places calls. One per thread: it holds the thread's HTTP client.
@@ -93,6 +96,40 @@ impl Caller {
         let double = double(plan, ids, &target);
         let side = Side::new(plan, double, report, live.audience.transcriber.is_some() && plan.record);
         live.converse(side, Socket::new(framed)).await
+    }
+
+    /// Finds the socket as a call does, and then does not come to one.
+    pub(crate) async fn place_stillborn(
+        &self,
+        plan: &CallPlan,
+        number: usize,
+        how: Stillborn,
+        hold: Duration,
+    ) -> CallReport {
+        let began = Instant::now();
+        let ids = ids(plan.carrier, plan, &mut Dice::of_call(plan.seed, number));
+        let mut report = blank(plan, &ids);
+        report.end = match find_target(&self.client, plan, &ids).await {
+            Err(NoTarget { status, why }) => End::WebhookFailed { status, why },
+            Ok(target) => {
+                report.webhook_ms = target.answered.map(|(_, ms)| ms);
+                match how {
+                    Stillborn::HalfHandshake => match half_handshake(plan, &target, hold).await {
+                        Ok(()) => End::Cut,
+                        Err(error) => End::Unreached { why: error.to_string() },
+                    },
+                    Stillborn::Mute | Stillborn::OnlyConnected => match self.open(plan, &target).await {
+                        Ok(framed) => {
+                            linger(framed, how, plan.carrier, hold).await;
+                            End::Cut
+                        }
+                        Err(end) => end,
+                    },
+                }
+            }
+        };
+        report.duration_ms = tenths(began.elapsed());
+        report
     }
 
     /// Dials the socket. Exotel tries a second time, once, as its pages say.
@@ -177,7 +214,7 @@ impl Live<'_> {
                     slot += 1;
                     match side.pass_slot(self.at(), &mut out) {
                         Move::Stay => {}
-                        Move::Cut => break End::Cut,
+                        Move::Die(how) => break self.die(how, &mut side, &mut socket).await,
                         Move::HangUp => {
                             out.push(side.stop());
                             post(&mut socket, &mut out);
@@ -231,6 +268,36 @@ impl Live<'_> {
                 Some(End::Lost { why })
             }
         }
+    }
+
+    /// Goes without manners.
+    async fn die<F: Framed>(&mut self, how: Death, side: &mut Side, socket: &mut Socket<F>) -> End {
+        let hold = match how {
+            Death::Cut => return End::Cut,
+            Death::CloseOnly => {
+                socket.send(Message::Close(Some(CloseCode::Normal.into())));
+                socket.flush(FLUSH_WITHIN).await;
+                return End::Cut;
+            }
+            Death::Frozen(hold) => {
+                sleep(hold).await;
+                return End::Cut;
+            }
+            Death::StopOnly(hold) => {
+                socket.send(Message::Text(side.stop().into()));
+                hold
+            }
+            Death::HalfMessage(hold) => {
+                let half = Bytes::from_static(br#"{"event":"media","#);
+                socket.send(Message::Continuation(Item::FirstText(half)));
+                hold
+            }
+            Death::Silence(hold) => hold,
+        };
+        socket.wake_at(Instant::now() + hold);
+        // Reads on, so that only its own silence is held against the engine; an engine that has enough of it may leave first.
+        while !matches!(socket.next().await, Woke::Tick | Woke::Close(_) | Woke::Gone(_) | Woke::Broken(_)) {}
+        End::Cut
     }
 
     /// `stop` is out: the close follows, and the engine has 5 s to return it.

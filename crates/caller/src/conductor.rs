@@ -1,6 +1,6 @@
 use crate::clip::Frames;
 use crate::playout::OPEN_UTTERANCE_MS;
-use crate::script::{Act, Cue, Ending, Script};
+use crate::script::{Act, Cue, Death, Ending, Script};
 use operetta_audio::Format;
 use std::sync::Arc;
 
@@ -40,8 +40,8 @@ pub(crate) enum Turn {
     Press { line: usize, key: char, last: bool },
     /// Hangs up.
     HangUp,
-    /// Drops the connection.
-    Cut,
+    /// Goes without manners.
+    Die(Death),
 }
 
 #[derive(Debug)]
@@ -90,11 +90,11 @@ impl Conductor {
         if matches!(self.phase, Phase::Over) {
             return Turn::Silent;
         }
-        if let Ending::CutAt(after) = self.script.ending
+        if let Ending::Die(after, how) = self.script.ending
             && at_ms >= ms(after)
         {
             self.phase = Phase::Over;
-            return Turn::Cut;
+            return Turn::Die(how);
         }
         let at_end = matches!(self.script.ending, Ending::HangUpAt(after) if at_ms >= ms(after));
         if at_end || at_ms >= ms(self.script.limit) {
@@ -186,7 +186,7 @@ impl Conductor {
                 self.phase = Phase::Over;
                 Turn::HangUp
             }
-            Ending::AwaitEngine(_) | Ending::HangUpAt(_) | Ending::CutAt(_) => Turn::Silent,
+            Ending::AwaitEngine(_) | Ending::HangUpAt(_) | Ending::Die(..) => Turn::Silent,
         }
     }
 }
@@ -201,7 +201,7 @@ const KEY_MS: u64 = 250;
 #[cfg(test)]
 mod tests {
     use super::{Conductor, Floor, Turn};
-    use crate::{Clip, Cue, Ending, Line, Script};
+    use crate::{Clip, Cue, Death, Ending, Line, Script};
     use operetta_audio::Format;
     use std::time::Duration;
 
@@ -228,7 +228,7 @@ mod tests {
                 Turn::Frame { line, frame, .. } => format!("{line}.{frame}"),
                 Turn::Press { key, .. } => key.to_string(),
                 Turn::HangUp => "hang up".to_owned(),
-                Turn::Cut => "cut".to_owned(),
+                Turn::Die(_) => "die".to_owned(),
             })
             .collect()
     }
@@ -279,8 +279,8 @@ mod tests {
     #[test]
     fn fixed_ends_come_whatever_the_script_says() {
         let at = Duration::from_millis(40);
-        let mut cut = conductor(Script::new().line(Line::speak("a", clip(100))).ending(Ending::CutAt(at)));
-        assert_eq!(words(&mut cut, 0, 4, DONE), ["0.0", "0.1", "cut", "-"]);
+        let mut cut = conductor(Script::new().line(Line::speak("a", clip(100))).ending(Ending::Die(at, Death::Cut)));
+        assert_eq!(words(&mut cut, 0, 4, DONE), ["0.0", "0.1", "die", "-"]);
         let mut hang_up = conductor(Script::new().ending(Ending::HangUpAt(at)));
         assert_eq!(words(&mut hang_up, 0, 4, DONE), ["-", "-", "hang up", "-"]);
     }

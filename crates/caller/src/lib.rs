@@ -23,6 +23,7 @@ mod clip;
 mod conductor;
 mod dice;
 mod listen;
+mod load;
 mod plan;
 mod playout;
 mod report;
@@ -31,6 +32,8 @@ mod side;
 mod signature;
 mod socket;
 mod sound;
+mod stereo;
+mod stillborn;
 mod twiml;
 mod webhook;
 
@@ -39,12 +42,14 @@ pub use carrier::{Carrier, Counters, Double, ExotelDouble, Fault, Ids, Manner, O
 pub use clip::{Clip, ClipError};
 pub use dice::Dice;
 pub use listen::{AgentSpeech, Observer, Transcriber, Unwatched};
+pub use load::{Load, LoadReport, Progress, Spread};
 pub use plan::CallPlan;
 pub use report::{
     BargeIn, CallReport, End, Event, Failure, Greeting, LineReport, Marks, Recording, Traffic, Underruns, Violation,
     What,
 };
-pub use script::{Act, Cue, Ending, Line, Script};
+pub use script::{Act, Cue, Death, Ending, Line, Script};
 pub use signature::twilio_signature;
+pub use stereo::RecordingError;
 pub use twiml::{StreamOrder, TwimlError, read_twiml};
 pub use url::Url;

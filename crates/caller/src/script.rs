@@ -69,8 +69,25 @@ pub enum Ending {
     AwaitEngine(Duration),
     /// Stays until this long after `start`, then hangs up: a load's fixed call length.
     HangUpAt(Duration),
-    /// Cuts the connection without a word this long after `start`, wherever the script stands.
-    CutAt(Duration),
+    /// Goes away in an unmannerly fashion this long after `start`, wherever the script stands.
+    Die(Duration, Death),
+}
+
+/// How a connection dies without the carrier's manners. Everything here happens to servers in production.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Death {
+    /// TCP is dropped.
+    Cut,
+    /// A close without `stop`, and nobody waits for the answer.
+    CloseOnly,
+    /// `stop`, then nothing but the end of the connection so much later.
+    StopOnly(Duration),
+    /// The first fragment of a message, whose rest never comes.
+    HalfMessage(Duration),
+    /// Nothing more is said; the connection stays, is read, and is dropped so much later.
+    Silence(Duration),
+    /// Nothing more is said or read for so long, then TCP is dropped.
+    Frozen(Duration),
 }
 
 impl Script {

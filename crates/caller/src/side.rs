@@ -5,7 +5,7 @@ use crate::listen::AgentSpeech;
 use crate::plan::CallPlan;
 use crate::playout::{Cleared, OPEN_UTTERANCE_MS, Playout, Slot};
 use crate::report::{BargeIn, CallReport, Event, Greeting, LineReport, Recording, What};
-use crate::script::{Act, Cue};
+use crate::script::{Act, Cue, Death};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -44,7 +44,7 @@ pub(crate) struct Side {
 pub(crate) enum Move {
     Stay,
     HangUp,
-    Cut,
+    Die(Death),
 }
 
 /// The agent's turn that is being heard.
@@ -368,7 +368,7 @@ impl Side {
     fn speak(&mut self, turn: Turn, at: f64, at_ms: u64, out: &mut Vec<String>) -> Move {
         match turn {
             Turn::HangUp => return Move::HangUp,
-            Turn::Cut => return Move::Cut,
+            Turn::Die(how) => return Move::Die(how),
             Turn::Silent => self.send_silence(at_ms, out),
             Turn::Frame { line, frame, frames } => {
                 self.follow_line(line, frame, &frames, at);

@@ -6,8 +6,8 @@ mod engine;
 use engine::{Leg, serve, speech};
 use futures_util::future::LocalBoxFuture;
 use operetta_caller::{
-    Audience, CallPlan, CallReport, Caller, Carrier, Counters, Cue, End, Ending, Failure, Fault, Line, Manner, Script,
-    Unwatched, Url, What,
+    Audience, CallPlan, CallReport, Caller, Carrier, Counters, Cue, Death, End, Ending, Failure, Fault, Line, Load,
+    Manner, Script, Unwatched, Url, What,
 };
 use std::time::Duration;
 
@@ -315,8 +315,51 @@ async fn doors_that_stay_shut_are_told_apart() {
 
 #[actix_rt::test]
 async fn a_cut_line_ends_the_call_where_the_script_says() {
-    let script = Script::new().ending(Ending::CutAt(Duration::from_millis(100)));
+    let script = Script::new().ending(Ending::Die(Duration::from_millis(100), Death::Cut));
     let report = place(&CallPlan::new(Carrier::Exotel, socket(&serve(receptionist)), script)).await;
     assert_eq!(report.end, End::Cut);
     assert!((100.0..300.0).contains(&report.duration_ms), "{}", report.duration_ms);
+}
+
+/// Greets briefly; whatever the caller does, leaves with them.
+fn brief(mut leg: Leg) -> LocalBoxFuture<'static, ()> {
+    Box::pin(async move {
+        // A mute caller has no start.
+        while let Some(message) = leg.next().await {
+            if message["event"] == "start" {
+                message["stream_sid"].as_str().unwrap().clone_into(&mut leg.stream);
+                leg.media(&[0x42; 320]);
+            }
+        }
+    })
+}
+
+#[actix_rt::test]
+async fn a_load_is_bounded_and_summed_up() {
+    let mut script = Script::new().ending(Ending::HangUpAt(Duration::from_millis(300)));
+    script.lines.push(Line::speak("hello", speech(100)).at(Cue::At(Duration::from_millis(50))).unanswered());
+    let plan = CallPlan::new(Carrier::Exotel, serve(brief).join("/exotel/voicebot").unwrap(), script);
+    let load = Load { calls: 40, parallel: 15, per_second: Some(400.0), deaths_within: None };
+    let mut seen = Vec::new();
+    let report = Caller::new().load(&plan, &load, |now| seen.push(now)).await;
+    assert_eq!((report.calls, report.good), (40, 40), "{:?}", report.failures);
+    assert_eq!(report.peak, 15);
+    assert_eq!((report.first_audio.count(), report.webhook.count()), (40, 40));
+    assert_eq!(report.ends["hung_up"], 40);
+    assert_eq!(seen.last().map(|now| (now.begun, now.over, now.failed)), Some((40, 40, 0)));
+    // 300 ms are 15 slots; the 16th hangs up.
+    assert_eq!(report.traffic.frames_sent, 40 * 15);
+}
+
+#[actix_rt::test]
+async fn callers_may_die_of_anything() {
+    let mut script = Script::new();
+    script.expects_greeting = false;
+    let mut plan = CallPlan::new(Carrier::Exotel, serve(brief).join("/exotel/voicebot").unwrap(), script);
+    plan.seed = 3;
+    let load = Load { calls: 120, parallel: 60, per_second: None, deaths_within: Some(Duration::from_millis(400)) };
+    let report = Caller::new().load(&plan, &load, |_| ()).await;
+    assert_eq!((report.calls, report.good), (120, 120), "{:?}", report.failures);
+    assert_eq!(report.deaths.len(), 10);
+    assert_eq!(report.deaths.values().sum::<u64>(), 120);
 }

@@ -32,6 +32,15 @@ impl Carrier {
             Self::Twilio => "twilio",
         }
     }
+
+    /// The first message of a stream, which carries nothing of the call.
+    pub(crate) fn connected(self) -> String {
+        let message = match self {
+            Self::Exotel => ExotelDouble::CONNECTED,
+            Self::Twilio => TwilioDouble::CONNECTED,
+        };
+        message.to_owned()
+    }
 }
 
 impl fmt::Display for Carrier {
@@ -141,11 +150,10 @@ impl Double {
 
     /// `connected`: the first message.
     pub fn connected(&self) -> String {
-        let message = match self {
-            Self::Exotel(_) => ExotelDouble::CONNECTED,
-            Self::Twilio(_) => TwilioDouble::CONNECTED,
-        };
-        message.to_owned()
+        match self {
+            Self::Exotel(_) => Carrier::Exotel.connected(),
+            Self::Twilio(_) => Carrier::Twilio.connected(),
+        }
     }
 
     /// `start`: ids, format, parameters.

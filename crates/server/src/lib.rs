@@ -2,3 +2,5 @@
 
 pub mod cli;
 pub mod config;
+mod guard;
+pub mod leg;

@@ -90,7 +90,7 @@ impl Greeting {
             }
             Input::Dtmf(digit) => {
                 self.early.dtmf(&self.live, now, digit);
-                if self.live.settings().mode == Mode::Full && self.live.settings().barge_in {
+                if self.live.talks() && self.live.settings().barge_in {
                     return self.cut(now, out);
                 }
             }
@@ -150,7 +150,7 @@ impl Greeting {
                 Saying::Coming(Utterance::speak(&mut live, now, Speech::Clip(Clip::Apology), out))
             }
             Progress::Failed { partly: None, was_clip: true } => {
-                return Phase::Streaming(Streaming::listen(live, early, now, out));
+                return Streaming::listen(live, early, now, out);
             }
         };
         Phase::Greeting(Self { live, saying, early })
@@ -159,20 +159,20 @@ impl Greeting {
     fn heard(mut live: Box<Live>, played: Played, early: Listening, now: At, out: &mut Effects) -> Phase {
         played.heard(&mut live);
         out.note(Note::Greeted);
-        Phase::Streaming(Streaming::listen(live, early, now, out))
+        Streaming::listen(live, early, now, out)
     }
 
     /// Barge-in: the caller has something to say and need not hear the rest.
     fn cut(self, now: At, out: &mut Effects) -> Phase {
         let (live, early) = self.silence(now, out);
         out.note(Note::BargeIn);
-        Phase::Streaming(Streaming::listen(live, early, now, out))
+        Streaming::listen(live, early, now, out)
     }
 
     /// The call has to end: the last words take the place of the first.
     fn cut_for(self, now: At, reason: CloseReason, out: &mut Effects) -> Phase {
         let (live, _) = self.silence(now, out);
-        Phase::Streaming(Streaming::say_goodbye(live, now, reason, out))
+        Streaming::say_goodbye(live, now, reason, out)
     }
 
     fn silence(mut self, now: At, out: &mut Effects) -> (Box<Live>, Listening) {

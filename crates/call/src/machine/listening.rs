@@ -51,23 +51,29 @@ impl Listening {
             awaited: None,
             endpoint_at: None,
             digits_at: None,
-            idle_at: now + live.settings().timing.idle_ms,
+            idle_at: idle_from(live, now),
             unheard: false,
         }
     }
 
     /// Both sides are silent from now on.
     pub(super) fn start_idle(&mut self, live: &Live, now: At) {
-        self.idle_at = now + live.settings().timing.idle_ms;
+        self.idle_at = idle_from(live, now);
     }
 
     pub(super) fn deadline(&self, live: &Live) -> At {
         let voice = match (self.speaking, self.awaited) {
-            (Some(since), _) => since + live.settings().timing.monologue_ms,
-            (None, Some((_, by))) => by,
-            (None, None) => self.endpoint_at.unwrap_or(self.idle_at),
+            (Some(since), _) => Some(since + live.settings().timing.monologue_ms),
+            (None, Some((_, by))) => Some(by),
+            (None, None) => None,
         };
-        self.digits_at.map_or(voice, |at| at.min(voice))
+        // In the middle of a number neither the end of the voice nor idleness counts.
+        let quiet = || self.digits_at.or(self.endpoint_at).unwrap_or(self.idle_at);
+        match (voice, self.digits_at) {
+            (Some(voice), Some(digits)) => voice.min(digits),
+            (Some(voice), None) => voice,
+            (None, _) => quiet(),
+        }
     }
 
     // ---- facts ----
@@ -134,13 +140,16 @@ impl Listening {
         if self.awaited.is_some_and(|(awaited, _)| flush.is_some_and(|flush| flush >= awaited)) {
             self.awaited = None;
         }
-        // Words that nobody asked for end the turn as well, after the same pause.
-        if flush.is_none() && !text.is_empty() && self.speaking.is_none() && self.endpoint_at.is_none() {
+        // Words that nobody asked for, or that come after their turn, end the turn as well, after the same pause.
+        if !text.is_empty() && self.speaking.is_none() && self.awaited.is_none() && self.endpoint_at.is_none() {
             self.endpoint_at = Some(now + live.settings().timing.endpoint_ms);
         }
     }
 
     pub(super) fn dtmf(&mut self, live: &Live, now: At, digit: Digit) {
+        if !live.talks() {
+            return;
+        }
         let complete = digit.as_char() == '#' || self.digits.len() >= Self::MOST_DIGITS;
         if digit.as_char() != '#' {
             self.digits.push(digit.as_char());
@@ -155,9 +164,8 @@ impl Listening {
     pub(super) fn judge(&mut self, live: &mut Live, now: At, out: &mut Effects) -> Verdict {
         if self.digits_at.is_some_and(|at| now >= at) {
             self.digits_at = None;
-            let digits = std::mem::take(&mut self.digits);
-            if !digits.is_empty() {
-                return Verdict::Said(digits.into());
+            if !self.digits.is_empty() {
+                return Verdict::Said(self.take_words());
             }
         }
         if let Some(since) = self.speaking {
@@ -174,15 +182,16 @@ impl Listening {
             self.awaited = None;
             out.note(Note::TimedOut(Wait::Final));
             live.replace_listener(now, out);
-            if self.words.is_empty() {
+            if self.words.is_empty() && self.digits.is_empty() {
                 self.endpoint_at = None;
                 return Verdict::NotUnderstood;
             }
         }
-        if self.endpoint_at.is_some_and(|at| now >= at) {
+        // A number that is being entered ends the turn, not the voice: keys are heard as noise.
+        if self.digits_at.is_none() && self.endpoint_at.is_some_and(|at| now >= at) {
             self.endpoint_at = None;
             if !self.words.is_empty() {
-                return Verdict::Said(std::mem::take(&mut self.words).into());
+                return Verdict::Said(self.take_words());
             }
             if std::mem::take(&mut self.unheard) {
                 return Verdict::NotUnderstood;
@@ -197,4 +206,19 @@ impl Listening {
         }
         Verdict::Open
     }
+
+    /// Everything said and keyed in this turn: words first.
+    fn take_words(&mut self) -> Arc<str> {
+        let (mut words, digits) = (std::mem::take(&mut self.words), std::mem::take(&mut self.digits));
+        if !words.is_empty() && !digits.is_empty() {
+            words.push(' ');
+        }
+        words.push_str(&digits);
+        words.into()
+    }
+}
+
+/// When the caller is asked whether they are there, if both sides are silent from `now` on.
+fn idle_from(live: &Live, now: At) -> At {
+    if live.talks() { now + live.settings().timing.idle_ms } else { At::from_ms(u32::MAX) }
 }

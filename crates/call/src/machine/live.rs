@@ -1,5 +1,5 @@
 use super::ears::Ears;
-use crate::{At, CloseReason, Dialogue, Effect, Effects, JobId, MarkId, Note, Settings, Start, StreamSid, Wait};
+use crate::{At, CloseReason, Dialogue, Effect, Effects, JobId, MarkId, Mode, Note, Settings, Start, StreamSid, Wait};
 use std::sync::Arc;
 
 /// What a started call has, whatever its phase. It exists once and is moved from phase to phase.
@@ -56,6 +56,11 @@ impl Live {
         self.jobs.open.len()
     }
 
+    /// Whether the agent converses. Otherwise it beeps at most, and neither asks nor answers nor says goodbye.
+    pub(super) fn talks(&self) -> bool {
+        self.settings.mode == Mode::Full
+    }
+
     // ---- time ----
 
     pub(super) fn media_came(&mut self, now: At) {
@@ -73,11 +78,11 @@ impl Live {
             out.note(Note::TimedOut(Wait::Media));
             return Some(CloseReason::MediaStopped);
         }
+        self.ears.reopen(now, &mut self.jobs, out);
         if now >= self.ends {
             out.note(Note::TimedOut(Wait::Call));
             return Some(CloseReason::TimeLimit);
         }
-        self.ears.reopen(now, &mut self.jobs, out);
         None
     }
 

@@ -30,20 +30,23 @@ enum Turn {
 impl Streaming {
     // ---- arrows into it ----
 
-    /// The greeting is over. What the caller said meanwhile begins their first turn.
-    pub(super) fn listen(live: Box<Live>, mut early: Listening, now: At, out: &mut Effects) -> Self {
+    /// The greeting is over. What the caller said meanwhile begins their first turn, and may be all of it.
+    pub(super) fn listen(live: Box<Live>, mut early: Listening, now: At, out: &mut Effects) -> Phase {
         early.start_idle(&live, now);
-        Self::turn_to(live, Turn::Listening(early), out)
+        Self::turn_to(live, Turn::Listening(early), out).settle(now, out)
     }
 
     /// The call has to end, for `reason`: a last line, and then the close.
-    pub(super) fn say_goodbye(mut live: Box<Live>, now: At, reason: CloseReason, out: &mut Effects) -> Self {
+    pub(super) fn say_goodbye(mut live: Box<Live>, now: At, reason: CloseReason, out: &mut Effects) -> Phase {
+        if !live.talks() {
+            return Phase::Closed(Closed::close(live, reason, out));
+        }
         if may_not_interrupt(reason) {
             live.last_words();
         }
         let goodbye = Speech::Line(live.settings().lines.goodbye.clone());
         let speaking = Speaking::begin(&mut live, now, [goodbye], None, Then::Close(reason), out);
-        Self::turn_to(live, Turn::Speaking(speaking), out)
+        Phase::Streaming(Self::turn_to(live, Turn::Speaking(speaking), out))
     }
 
     fn turn_to(live: Box<Live>, turn: Turn, out: &mut Effects) -> Self {
@@ -121,15 +124,19 @@ impl Streaming {
                 Turn::Listening(_) | Turn::Thinking(_) => out.note(Note::UnknownMark),
             },
             Input::TimePassed => match self.live.overdue(now, out) {
-                Some(CloseReason::TimeLimit) => self = self.cut_for(now, CloseReason::TimeLimit, out),
+                Some(CloseReason::TimeLimit) => return self.cut_for(now, CloseReason::TimeLimit, out),
                 Some(reason) => return self.close(reason, out),
                 None => self = self.time_passed(now, out),
             },
-            Input::Draining => match &self.turn {
-                // Already saying goodbye.
-                Turn::Speaking(Speaking { then: Then::Close(_), mind: None, .. }) => {}
+            Input::Draining => match &mut self.turn {
+                // Already saying goodbye, and from now on nothing the caller says can change it.
+                Turn::Speaking(Speaking { then: Then::Close(reason), mind: None, .. }) => {
+                    if !may_not_interrupt(*reason) {
+                        *reason = CloseReason::Drained;
+                    }
+                }
                 Turn::Listening(_) | Turn::Thinking(_) | Turn::Speaking(_) => {
-                    self = self.cut_for(now, CloseReason::Drained, out);
+                    return self.cut_for(now, CloseReason::Drained, out);
                 }
             },
             Input::Stopped(Stop::HungUp) => return self.close(CloseReason::CallerHungUp, out),
@@ -158,9 +165,10 @@ impl Streaming {
                         let thinking = Thinking::begin(&mut self.live, now, out);
                         Phase::Streaming(Self::turn_to(self.live, Turn::Thinking(thinking), out))
                     }
-                    Some(_) | None => Phase::Streaming(self),
+                    // Then it was as silent as before, perhaps for too long.
+                    Some(_) | None => self.settle(now, out),
                 },
-                Verdict::Idle => Phase::Streaming(self.ask_whether_there(now, out)),
+                Verdict::Idle => self.ask_whether_there(now, out),
             },
             Turn::Speaking(speaking) if speaking.is_over() => match speaking.then {
                 Then::Close(reason) => self.close(reason, out),
@@ -346,18 +354,18 @@ impl Streaming {
         Self::turn_to(live, Turn::Speaking(speaking), out)
     }
 
-    fn ask_whether_there(mut self, now: At, out: &mut Effects) -> Self {
+    fn ask_whether_there(mut self, now: At, out: &mut Effects) -> Phase {
         out.note(Note::TimedOut(Wait::Caller));
         if self.live.prompts >= self.live.settings().timing.idle_prompts {
             return Self::say_goodbye(self.live, now, CloseReason::NoInput, out);
         }
         self.live.prompts += 1;
         let line = self.live.settings().lines.still_there.clone();
-        self.say(now, Speech::Line(line), Then::Listen, out)
+        Phase::Streaming(self.say(now, Speech::Line(line), Then::Listen, out))
     }
 
     /// The call has to end now: whatever was going on is dropped for the last words.
-    fn cut_for(mut self, now: At, reason: CloseReason, out: &mut Effects) -> Self {
+    fn cut_for(mut self, now: At, reason: CloseReason, out: &mut Effects) -> Phase {
         match self.turn {
             Turn::Listening(_) => {}
             Turn::Thinking(thinking) => self.live.cancel(thinking.mind, out),

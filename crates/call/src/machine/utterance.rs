@@ -86,6 +86,8 @@ impl Utterance {
 
     pub(super) fn audio_came(&mut self, live: &mut Live, now: At, job: JobId, chunk: Chunk, out: &mut Effects) {
         if job == self.job {
+            // What it stood for has come: the rest of the recording would get into the middle of it.
+            self.drop_stopgap(live, out);
             self.begins.get_or_insert(live.silent_from(now));
             self.ms = self.ms.saturating_add(chunk.ms);
         }
@@ -149,6 +151,8 @@ impl Utterance {
             self.stopgapped = true;
             let job = live.open_job();
             self.stopgap = Some(job);
+            // It comes at once: silence sent now would only push it back.
+            self.comfort_at = self.comfort_at.max(now + Self::COMFORT_MS);
             out.push(Effect::Speak { job, speech: Speech::Clip(Clip::OneMoment) });
         } else if now >= self.comfort_at {
             out.push(Effect::Comfort(Self::COMFORT_MS));

@@ -1,1 +1,3 @@
-//! sim
+//! The test theatre: worlds that are worse than the real one, played by seeded dice.
+
+pub mod histories;

@@ -1,0 +1,5 @@
+//! The commands of the theatre.
+
+mod histories;
+
+pub(crate) use histories::Histories;

@@ -1,0 +1,24 @@
+//! `operetta-sim`: plays the engine's parts against dice.
+
+mod cli;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+/// The test theatre: the engine's parts against seeded dice.
+#[derive(Debug, clap::Parser)]
+#[command(name = "operetta-sim", version, max_term_width = 100)]
+enum Command {
+    /// Play random histories of calls and check every promise of the machine after every step.
+    Histories(cli::Histories),
+}
+
+fn main() -> ExitCode {
+    let mut out = std::io::stdout().lock();
+    let played = match Command::parse() {
+        Command::Histories(command) => command.run(&mut out),
+    };
+    // Whoever closed the pipe has seen enough.
+    played.unwrap_or(ExitCode::FAILURE)
+}

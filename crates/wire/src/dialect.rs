@@ -5,8 +5,8 @@ use base64::{
 use operetta_audio::{Cut, Encoding, Format};
 
 use crate::{
-    Carrier, Digit, Heard, Ignored, Line, MAX_BAD_MESSAGES, MAX_MARK_BYTES, MAX_NAME_BYTES,
-    PhoneNumber, Say, Start, Stop, StopReason, WireError,
+    Carrier, Digit, Heard, Ignored, Line, MAX_BAD_MESSAGES, MAX_MARK_BYTES, MAX_NAME_BYTES, PhoneNumber, Say, Start,
+    Stop, StopReason, WireError,
     envelope::{Envelope, Fields, Text},
     exotel::{self, Counters},
     say::{self, Spelling},
@@ -98,11 +98,7 @@ impl Dialect {
             Err(_) => true,
         };
         self.bad = self.bad.saturating_add(u32::from(bad));
-        if self.bad > MAX_BAD_MESSAGES {
-            Err(WireError::TooManyBad)
-        } else {
-            heard
-        }
+        if self.bad > MAX_BAD_MESSAGES { Err(WireError::TooManyBad) } else { heard }
     }
 
     /// Writes one message to the carrier into `out`, which is cleared first.
@@ -173,22 +169,15 @@ impl Dialect {
             return Ok(Heard::Ignored(Ignored::RepeatedStart));
         }
         let body = message.body.as_ref();
-        let spelling = message
-            .top
-            .spelling
-            .or_else(|| body.and_then(|body| body.spelling));
-        let told = body
-            .and_then(|body| body.media_format.as_ref())
-            .or(message.top.media_format.as_ref());
+        let spelling = message.top.spelling.or_else(|| body.and_then(|body| body.spelling));
+        let told = body.and_then(|body| body.media_format.as_ref()).or(message.top.media_format.as_ref());
         let silent = crate::envelope::MediaFormat::default();
         let told = told.unwrap_or(&silent);
         let format = match self.line.carrier {
             Carrier::Exotel => exotel::format(&self.line, told),
             Carrier::Twilio => twilio::format(told)?,
         };
-        let sid = message
-            .field(|fields| &mut fields.stream_sid)
-            .filter(|sid| sid.len() <= MAX_NAME_BYTES);
+        let sid = message.field(|fields| &mut fields.stream_sid).filter(|sid| sid.len() <= MAX_NAME_BYTES);
         match sid {
             Some(sid) if !self.has_stream() => self.fix_stream(&sid),
             Some(_) => {}
@@ -200,11 +189,7 @@ impl Dialect {
         let amends = self.phase == Phase::Implicit;
         self.phase = Phase::Started;
         let start = Box::new(self.start(message, false));
-        Ok(if amends {
-            Heard::Amended(start)
-        } else {
-            Heard::Started(start)
-        })
+        Ok(if amends { Heard::Amended(start) } else { Heard::Started(start) })
     }
 
     fn hear_media(&mut self, message: &mut Envelope<'_>, audio: &mut Vec<u8>) -> Heard {
@@ -231,13 +216,8 @@ impl Dialect {
         if !begins {
             return Heard::Media;
         }
-        let spelling = message
-            .top
-            .spelling
-            .or_else(|| message.body.as_ref().and_then(|body| body.spelling));
-        let sid = message
-            .field(|fields| &mut fields.stream_sid)
-            .filter(|sid| sid.len() <= MAX_NAME_BYTES);
+        let spelling = message.top.spelling.or_else(|| message.body.as_ref().and_then(|body| body.spelling));
+        let sid = message.field(|fields| &mut fields.stream_sid).filter(|sid| sid.len() <= MAX_NAME_BYTES);
         let Some(sid) = sid else {
             audio.clear();
             return Heard::Ignored(Ignored::NoStreamSid);
@@ -255,9 +235,7 @@ impl Dialect {
         if is_other_track(message) {
             return Heard::Ignored(Ignored::OtherTrack);
         }
-        let digit = message
-            .field(|fields| &mut fields.digit)
-            .and_then(|digit| Digit::read(&digit));
+        let digit = message.field(|fields| &mut fields.digit).and_then(|digit| Digit::read(&digit));
         digit.map_or(Heard::Ignored(Ignored::BadDigit), Heard::Dtmf)
     }
 
@@ -273,9 +251,7 @@ impl Dialect {
 
     fn hear_stop(&mut self, message: &mut Envelope<'_>) -> Heard {
         self.phase = Phase::Stopped;
-        let reason = message
-            .field(|fields| &mut fields.reason)
-            .map(|word| StopReason::read(&word));
+        let reason = message.field(|fields| &mut fields.reason).map(|word| StopReason::read(&word));
         Heard::Stopped(Stop {
             reason,
             call_sid: id(message.field(|fields| &mut fields.call_sid)),
@@ -284,23 +260,14 @@ impl Dialect {
     }
 
     fn start(&self, message: &mut Envelope<'_>, implicit: bool) -> Start {
-        let nested = message
-            .body
-            .as_mut()
-            .and_then(|body| body.parameters.take());
-        let parameters = nested
-            .or_else(|| message.top.parameters.take())
-            .unwrap_or_default();
+        let nested = message.body.as_mut().and_then(|body| body.parameters.take());
+        let parameters = nested.or_else(|| message.top.parameters.take()).unwrap_or_default();
         Start {
             stream_sid: self.stream_sid.clone(),
             call_sid: id(message.field(|fields| &mut fields.call_sid)),
             account_sid: id(message.field(|fields| &mut fields.account_sid)),
-            from: message
-                .field(|fields| &mut fields.from)
-                .and_then(|from| PhoneNumber::read(&from)),
-            to: message
-                .field(|fields| &mut fields.to)
-                .and_then(|to| PhoneNumber::read(&to)),
+            from: message.field(|fields| &mut fields.from).and_then(|from| PhoneNumber::read(&from)),
+            to: message.field(|fields| &mut fields.to).and_then(|to| PhoneNumber::read(&to)),
             parameters: parameters.kept,
             parameters_dropped: parameters.dropped,
             format: self.format,
@@ -314,12 +281,7 @@ impl Dialect {
 
     /// Whether the message names a stream, at the top or nested, that is not the one of this leg.
     fn is_other_stream(&self, message: &Envelope<'_>) -> bool {
-        let differs = |fields: &Fields<'_>| {
-            fields
-                .stream_sid
-                .as_deref()
-                .is_some_and(|sid| sid != &*self.stream_sid)
-        };
+        let differs = |fields: &Fields<'_>| fields.stream_sid.as_deref().is_some_and(|sid| sid != &*self.stream_sid);
         self.has_stream() && (differs(&message.top) || message.body.as_ref().is_some_and(differs))
     }
 
@@ -335,10 +297,7 @@ impl Dialect {
             Carrier::Twilio => twilio::MAX_FRAME_BYTES,
         };
         if audio.is_empty() || audio.len() > max {
-            return Err(WireError::FrameSize {
-                bytes: audio.len(),
-                max,
-            });
+            return Err(WireError::FrameSize { bytes: audio.len(), max });
         }
         let counted = self.line.extras && self.line.carrier == Carrier::Exotel;
         say::head(out, "media", self.spelling, &self.sid_json);

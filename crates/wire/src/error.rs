@@ -2,10 +2,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {
     /// The message is longer than any carrier's.
-    #[error(
-        "message of at most {} bytes expected, {bytes} came",
-        crate::MAX_TEXT_BYTES
-    )]
+    #[error("message of at most {} bytes expected, {bytes} came", crate::MAX_TEXT_BYTES)]
     TooLarge {
         /// Its length.
         bytes: usize,
@@ -28,10 +25,7 @@ pub enum WireError {
     #[error("a field named event expected, none came")]
     NoEvent,
     /// Too many of the above in one session.
-    #[error(
-        "at most {} unreadable messages a session expected, more came",
-        crate::MAX_BAD_MESSAGES
-    )]
+    #[error("at most {} unreadable messages a session expected, more came", crate::MAX_BAD_MESSAGES)]
     TooManyBad,
     /// A `start` that names no stream, or with an id too long to keep: nothing could be answered.
     #[error("start with a stream sid expected, none came")]
@@ -60,10 +54,7 @@ pub enum WireError {
         max: usize,
     },
     /// A mark with no name, or too long a one.
-    #[error(
-        "a mark name of 1 to {} bytes expected, {bytes} were given",
-        crate::MAX_MARK_BYTES
-    )]
+    #[error("a mark name of 1 to {} bytes expected, {bytes} were given", crate::MAX_MARK_BYTES)]
     MarkName {
         /// Bytes given.
         bytes: usize,
@@ -112,11 +103,9 @@ impl WireError {
             | Self::StartWithoutStream
             | Self::SecondStream
             | Self::UnsupportedFormat => Blame::Carrier,
-            Self::NotStarted
-            | Self::ListenOnly
-            | Self::Stopped
-            | Self::FrameSize { .. }
-            | Self::MarkName { .. } => Blame::Us,
+            Self::NotStarted | Self::ListenOnly | Self::Stopped | Self::FrameSize { .. } | Self::MarkName { .. } => {
+                Blame::Us
+            }
         }
     }
 
@@ -124,10 +113,7 @@ impl WireError {
     pub const fn close_code(&self) -> Option<u16> {
         match self {
             Self::TooLarge { .. } => Some(1009),
-            Self::TooManyBad
-            | Self::StartWithoutStream
-            | Self::SecondStream
-            | Self::UnsupportedFormat => Some(1008),
+            Self::TooManyBad | Self::StartWithoutStream | Self::SecondStream | Self::UnsupportedFormat => Some(1008),
             Self::TooDeep
             | Self::NotJson { .. }
             | Self::NotObject

@@ -7,59 +7,33 @@ use crate::{Line, envelope::MediaFormat, say, say::Spelling};
 
 /// The format that a line has before, or without, `start`.
 pub(crate) fn route_format(line: &Line) -> Format {
-    let rate_hz = line
-        .rate_hint_hz
-        .filter(|rate| RATES_HZ.contains(rate))
-        .unwrap_or(8000);
-    Format {
-        encoding: Encoding::Pcm16,
-        rate_hz,
-    }
+    let rate_hz = line.rate_hint_hz.filter(|rate| RATES_HZ.contains(rate)).unwrap_or(8000);
+    Format { encoding: Encoding::Pcm16, rate_hz }
 }
 
 /// `start` outranks the URL; labels that name no law are all PCM16 (`raw/slin`, `raw`, `audio/x-raw`, `base64`).
 pub(crate) fn format(line: &Line, told: &MediaFormat<'_>) -> Format {
     let route = route_format(line);
-    let label = told
-        .encoding
-        .as_deref()
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    let encoding = if ["mulaw", "mu-law", "ulaw", "u-law", "pcmu"]
-        .iter()
-        .any(|law| label.contains(law))
-    {
+    let label = told.encoding.as_deref().unwrap_or_default().to_ascii_lowercase();
+    let encoding = if ["mulaw", "mu-law", "ulaw", "u-law", "pcmu"].iter().any(|law| label.contains(law)) {
         Encoding::Mulaw
-    } else if ["alaw", "a-law", "pcma"]
-        .iter()
-        .any(|law| label.contains(law))
-    {
+    } else if ["alaw", "a-law", "pcma"].iter().any(|law| label.contains(law)) {
         Encoding::Alaw
     } else {
         Encoding::Pcm16
     };
-    let rate_hz = told
-        .sample_rate
-        .as_deref()
-        .and_then(rate_hz)
-        .filter(|rate| RATES_HZ.contains(rate))
-        .unwrap_or(route.rate_hz);
+    let rate_hz =
+        told.sample_rate.as_deref().and_then(rate_hz).filter(|rate| RATES_HZ.contains(rate)).unwrap_or(route.rate_hz);
     Format { encoding, rate_hz }
 }
 
 /// `16000`, `16000Hz`, `16 kHz`, `8000.0`.
 fn rate_hz(text: &str) -> Option<u32> {
     let text = text.trim();
-    let end = text
-        .find(|symbol: char| !symbol.is_ascii_digit())
-        .unwrap_or(text.len());
+    let end = text.find(|symbol: char| !symbol.is_ascii_digit()).unwrap_or(text.len());
     let (digits, unit) = text.split_at_checked(end)?;
     let number: u32 = digits.parse().ok()?;
-    if unit.trim_start().starts_with(['k', 'K']) {
-        number.checked_mul(1000)
-    } else {
-        Some(number)
-    }
+    if unit.trim_start().starts_with(['k', 'K']) { number.checked_mul(1000) } else { Some(number) }
 }
 
 /// Multiples of 320 bytes, 3,200 at 8 and 16 kHz and 3,840 at 24 kHz unless the line says otherwise; the first of an
@@ -71,10 +45,7 @@ pub(crate) fn cut(line: &Line, format: Format) -> Cut {
         (Encoding::Pcm16, _) => 3200,
         (Encoding::Mulaw | Encoding::Alaw, _) => 1600,
     };
-    let chunk_bytes = line
-        .chunk_bytes
-        .unwrap_or(default)
-        .clamp(ALIGN_BYTES, MAX_FRAME_BYTES);
+    let chunk_bytes = line.chunk_bytes.unwrap_or(default).clamp(ALIGN_BYTES, MAX_FRAME_BYTES);
     Cut {
         align_bytes: ALIGN_BYTES,
         chunk_bytes,
@@ -102,11 +73,7 @@ impl Counters {
 
     pub(crate) fn write_media(&self, out: &mut String, spelling: Spelling, format: Format) {
         say::counter(out, "chunk", self.frames + 1);
-        say::counter(
-            out,
-            "timestamp",
-            self.bytes * 1000 / format.bytes_per_second() as u64,
-        );
+        say::counter(out, "timestamp", self.bytes * 1000 / format.bytes_per_second() as u64);
         if spelling == Spelling::Camel {
             say::counter(out, "sequenceNumber", self.frames + 1);
         }

@@ -29,9 +29,7 @@ impl PhoneNumber {
             }
         }
         let digits = number.len() - usize::from(plus);
-        (MIN_DIGITS..=MAX_DIGITS)
-            .contains(&digits)
-            .then(|| Self(number.into()))
+        (MIN_DIGITS..=MAX_DIGITS).contains(&digits).then(|| Self(number.into()))
     }
 
     /// The whole number, for routing and for the operator's own records; never for a log.
@@ -58,11 +56,7 @@ impl fmt::Display for PhoneNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The last two digits tell two calls apart in a log and identify nobody.
         f.write_str("***")?;
-        f.write_str(
-            self.0
-                .get(self.0.len().saturating_sub(2)..)
-                .unwrap_or_default(),
-        )
+        f.write_str(self.0.get(self.0.len().saturating_sub(2)..).unwrap_or_default())
     }
 }
 
@@ -99,11 +93,7 @@ mod tests {
             ("1<script>", None),
         ];
         for (text, expected) in rows {
-            assert_eq!(
-                PhoneNumber::read(text).as_ref().map(PhoneNumber::as_str),
-                expected,
-                "{text}"
-            );
+            assert_eq!(PhoneNumber::read(text).as_ref().map(PhoneNumber::as_str), expected, "{text}");
         }
     }
 

@@ -59,34 +59,13 @@ mod tests {
             ("Direction", "incoming"),
         ]);
         assert_eq!(expected.call_sid.as_deref(), Some("b01"));
-        assert_eq!(
-            expected.from.as_ref().map(PhoneNumber::as_str),
-            Some("01000000001")
-        );
-        assert_eq!(
-            expected.to.as_ref().map(PhoneNumber::as_str),
-            Some("01000000002")
-        );
+        assert_eq!(expected.from.as_ref().map(PhoneNumber::as_str), Some("01000000001"));
+        assert_eq!(expected.to.as_ref().map(PhoneNumber::as_str), Some("01000000002"));
         assert_eq!(expected.direction, Direction::Inbound);
         for fields in [
-            [
-                ("call_sid", "b01"),
-                ("call_from", "01000000001"),
-                ("call_to", "01000000002"),
-                ("direction", "inbound"),
-            ],
-            [
-                ("callsid", "b01"),
-                ("From", "01000000001"),
-                ("To", "01000000002"),
-                ("DIRECTION", "Incoming"),
-            ],
-            [
-                ("callSid", " b01 "),
-                ("from", "0100 000 0001"),
-                ("to", "01000000002"),
-                ("direction", "incoming"),
-            ],
+            [("call_sid", "b01"), ("call_from", "01000000001"), ("call_to", "01000000002"), ("direction", "inbound")],
+            [("callsid", "b01"), ("From", "01000000001"), ("To", "01000000002"), ("DIRECTION", "Incoming")],
+            [("callSid", " b01 "), ("from", "0100 000 0001"), ("to", "01000000002"), ("direction", "incoming")],
         ] {
             assert_eq!(rung(&fields), expected, "{fields:?}");
         }
@@ -102,19 +81,14 @@ mod tests {
             ("CallFrom", "0100000000"),
         ]);
         assert_eq!(ring.call_sid.as_deref(), Some("b01"));
-        assert_eq!(
-            ring.from.as_ref().map(PhoneNumber::as_str),
-            Some("0100000000")
-        );
+        assert_eq!(ring.from.as_ref().map(PhoneNumber::as_str), Some("0100000000"));
     }
 
     #[test]
     fn a_lookup_with_nothing_in_it_is_still_answered() {
         assert_eq!(rung(&[]), Ring::of(Carrier::Exotel));
         assert_eq!(
-            rung(&[("CallSid", &"x".repeat(513)), ("CustomField", "lead-17")])
-                .custom
-                .as_deref(),
+            rung(&[("CallSid", &"x".repeat(513)), ("CustomField", "lead-17")]).custom.as_deref(),
             Some("lead-17")
         );
     }
@@ -122,15 +96,8 @@ mod tests {
     #[test]
     fn directions_of_placed_calls() {
         for word in ["outbound", "outbound-dial", "outbound-api"] {
-            assert_eq!(
-                rung(&[("Direction", word)]).direction,
-                Direction::Outbound,
-                "{word}"
-            );
+            assert_eq!(rung(&[("Direction", word)]).direction, Direction::Outbound, "{word}");
         }
-        assert_eq!(
-            rung(&[("Direction", "sideways")]).direction,
-            Direction::Unknown
-        );
+        assert_eq!(rung(&[("Direction", "sideways")]).direction, Direction::Unknown);
     }
 }

@@ -4,9 +4,7 @@ use super::{Direction, Ring, RingError, id};
 use crate::{Carrier, PhoneNumber};
 
 /// Documented names only, each at most once: the signature covers sorted values, not which of two we would use.
-pub(super) fn read<K: AsRef<str>, V: AsRef<str>>(
-    fields: impl IntoIterator<Item = (K, V)>,
-) -> Result<Ring, RingError> {
+pub(super) fn read<K: AsRef<str>, V: AsRef<str>>(fields: impl IntoIterator<Item = (K, V)>) -> Result<Ring, RingError> {
     let mut ring = Ring::of(Carrier::Twilio);
     let mut seen = [false; FIELDS.len()];
     for (name, value) in fields {
@@ -27,11 +25,7 @@ pub(super) fn read<K: AsRef<str>, V: AsRef<str>>(
             _ => ring.direction = Direction::read(value),
         }
     }
-    if ring.call_sid.is_none() {
-        Err(RingError::MissingCallSid)
-    } else {
-        Ok(ring)
-    }
+    if ring.call_sid.is_none() { Err(RingError::MissingCallSid) } else { Ok(ring) }
 }
 
 /// Every field that decides something; all others are ignored, and may repeat.
@@ -55,10 +49,7 @@ mod tests {
         let ring = read(fields).unwrap();
         assert_eq!(ring.call_sid.as_deref(), Some("CA1"));
         assert_eq!(ring.account_sid.as_deref(), Some("AC1"));
-        assert_eq!(
-            ring.from.as_ref().map(PhoneNumber::as_str),
-            Some("+12025550123")
-        );
+        assert_eq!(ring.from.as_ref().map(PhoneNumber::as_str), Some("+12025550123"));
         assert_eq!(ring.to, None);
         assert_eq!(ring.direction, Direction::Inbound);
     }
@@ -66,14 +57,8 @@ mod tests {
     #[test]
     fn refuses_what_could_be_meant_twice() {
         for (fields, expected) in [
-            (
-                &[("CallSid", "CA1"), ("CallSid", "CA1")][..],
-                RingError::RepeatedField { field: "CallSid" },
-            ),
-            (
-                &[("CallSid", "CA1"), ("To", "1"), ("To", "2")],
-                RingError::RepeatedField { field: "To" },
-            ),
+            (&[("CallSid", "CA1"), ("CallSid", "CA1")][..], RingError::RepeatedField { field: "CallSid" }),
+            (&[("CallSid", "CA1"), ("To", "1"), ("To", "2")], RingError::RepeatedField { field: "To" }),
             (&[("From", "+12025550123")], RingError::MissingCallSid),
             (&[("CallSid", "")], RingError::MissingCallSid),
             (&[("callsid", "CA1")], RingError::MissingCallSid),

@@ -168,14 +168,11 @@ impl Dialect {
         if self.phase == Phase::Started {
             return Ok(Heard::Ignored(Ignored::RepeatedStart));
         }
-        let body = message.body.as_ref();
-        let spelling = message.top.spelling.or_else(|| body.and_then(|body| body.spelling));
-        let told = body.and_then(|body| body.media_format.as_ref()).or(message.top.media_format.as_ref());
-        let silent = crate::envelope::MediaFormat::default();
-        let told = told.unwrap_or(&silent);
+        let spelling = message.top.spelling.or(message.body.spelling);
+        let told = message.body.media_format.take().or_else(|| message.top.media_format.take()).unwrap_or_default();
         let format = match self.line.carrier {
-            Carrier::Exotel => exotel::format(&self.line, told),
-            Carrier::Twilio => twilio::format(told)?,
+            Carrier::Exotel => exotel::format(&self.line, &told),
+            Carrier::Twilio => twilio::format(&told)?,
         };
         let sid = message.field(|fields| &mut fields.stream_sid).filter(|sid| sid.len() <= MAX_NAME_BYTES);
         match sid {
@@ -216,7 +213,7 @@ impl Dialect {
         if !begins {
             return Heard::Media;
         }
-        let spelling = message.top.spelling.or_else(|| message.body.as_ref().and_then(|body| body.spelling));
+        let spelling = message.top.spelling.or(message.body.spelling);
         let sid = message.field(|fields| &mut fields.stream_sid).filter(|sid| sid.len() <= MAX_NAME_BYTES);
         let Some(sid) = sid else {
             audio.clear();
@@ -260,7 +257,7 @@ impl Dialect {
     }
 
     fn start(&self, message: &mut Envelope<'_>, implicit: bool) -> Start {
-        let nested = message.body.as_mut().and_then(|body| body.parameters.take());
+        let nested = message.body.parameters.take();
         let parameters = nested.or_else(|| message.top.parameters.take()).unwrap_or_default();
         Start {
             stream_sid: self.stream_sid.clone(),
@@ -282,7 +279,7 @@ impl Dialect {
     /// Whether the message names a stream, at the top or nested, that is not the one of this leg.
     fn is_other_stream(&self, message: &Envelope<'_>) -> bool {
         let differs = |fields: &Fields<'_>| fields.stream_sid.as_deref().is_some_and(|sid| sid != &*self.stream_sid);
-        self.has_stream() && (differs(&message.top) || message.body.as_ref().is_some_and(differs))
+        self.has_stream() && (differs(&message.top) || differs(&message.body))
     }
 
     fn fix_stream(&mut self, sid: &str) {

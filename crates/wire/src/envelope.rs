@@ -18,9 +18,9 @@ pub(crate) struct Envelope<'a> {
     pub(crate) event: Text<'a>,
     /// Fields beside `event`.
     pub(crate) top: Fields<'a>,
-    /// The object that is named like the event.
-    pub(crate) body: Option<Fields<'a>>,
-    /// The name of `body`, until the event is known.
+    /// Fields of the object that is named like the event; empty if there is none.
+    pub(crate) body: Fields<'a>,
+    /// What that object is named.
     body_key: Option<Key>,
 }
 
@@ -33,22 +33,23 @@ impl<'a> Envelope<'a> {
         if too_deep(text) {
             return Err(WireError::TooDeep);
         }
+        // Filled in place: it is large, and moving it about would cost as much as reading it.
+        let mut envelope = Self::default();
         let mut json = serde_json::Deserializer::from_str(text);
-        let read = Object(Message { snake }).deserialize(&mut json).and_then(|read| json.end().map(|()| read));
+        let read = Object(Message { snake, into: &mut envelope }).deserialize(&mut json);
+        let read = read.and_then(|read| json.end().map(|()| read));
         let read = read.map_err(|error| WireError::NotJson { line: error.line(), column: error.column() })?;
-        let mut envelope = read.ok_or(WireError::NotObject)?;
-        let Some(event) = envelope.event.as_deref() else {
-            return Err(WireError::NoEvent);
-        };
+        read.ok_or(WireError::NotObject)?;
+        let Some(event) = envelope.event.as_deref() else { return Err(WireError::NoEvent) };
         if envelope.body_key.is_some_and(|key| key != Key::of(event, snake)) {
-            envelope.body = None;
+            envelope.body = Fields::default();
         }
         Ok(envelope)
     }
 
     /// A field, from the nested object first, then from the top.
     pub(crate) fn field(&mut self, of: impl for<'f> Fn(&'f mut Fields<'a>) -> &'f mut Text<'a>) -> Text<'a> {
-        self.body.as_mut().and_then(|body| of(body).take()).or_else(|| of(&mut self.top).take())
+        of(&mut self.body).take().or_else(|| of(&mut self.top).take())
     }
 }
 
@@ -230,16 +231,16 @@ trait Entries<'de> {
     fn read<A: MapAccess<'de>>(self, map: A) -> Result<Self::Read, A::Error>;
 }
 
-struct Message {
+struct Message<'m, 'a> {
     snake: bool,
+    into: &'m mut Envelope<'a>,
 }
 
-impl<'de> Entries<'de> for Message {
-    type Read = Envelope<'de>;
+impl<'a> Entries<'a> for Message<'_, 'a> {
+    type Read = ();
 
-    fn read<A: MapAccess<'de>>(self, mut map: A) -> Result<Envelope<'de>, A::Error> {
-        let snake = self.snake;
-        let mut envelope = Envelope::default();
+    fn read<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self { snake, into: envelope } = self;
         let mut event = None;
         while let Some(key) = map.next_key_seed(KeyOf { snake })? {
             match key {
@@ -249,32 +250,32 @@ impl<'de> Entries<'de> for Message {
                 }
                 // While the event is not known yet, any of these may turn out to be its body.
                 Key::Nested(_) if event.is_none_or(|event| event == key) => {
-                    let body = map.next_value_seed(Object(BodyFields { snake }))?;
-                    if envelope.body.is_none() || envelope.body_key != Some(key) {
-                        envelope.body = body;
-                        envelope.body_key = Some(key);
+                    if envelope.body_key.is_some_and(|other| other != key) {
+                        envelope.body = Fields::default();
                     }
+                    map.next_value_seed(Object(BodyFields { snake, into: &mut envelope.body }))?;
+                    envelope.body_key = Some(key);
                 }
                 _ => envelope.top.take(key, snake, &mut map)?,
             }
         }
-        Ok(envelope)
+        Ok(())
     }
 }
 
-struct BodyFields {
+struct BodyFields<'m, 'a> {
     snake: bool,
+    into: &'m mut Fields<'a>,
 }
 
-impl<'de> Entries<'de> for BodyFields {
-    type Read = Fields<'de>;
+impl<'a> Entries<'a> for BodyFields<'_, 'a> {
+    type Read = ();
 
-    fn read<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-        let mut fields = Fields::default();
+    fn read<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(key) = map.next_key_seed(KeyOf { snake: self.snake })? {
-            fields.take(key, self.snake, &mut map)?;
+            self.into.take(key, self.snake, &mut map)?;
         }
-        Ok(fields)
+        Ok(())
     }
 }
 

@@ -1,4 +1,4 @@
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, rc::Rc, sync::Arc, time::Duration};
 
 use actix::{fut::wrap_future, prelude::*};
 use operetta_audio::{Cut, g711};
@@ -17,7 +17,7 @@ use tracing::{Span, field};
 use crate::{
     Admit, Agent, FromLeg, Lane, Leg, Proof, ToLeg, TokenDigest,
     admission::{Admitted, CallPermit},
-    alarm::{Alarm, Alarmed},
+    alarm::{Alarm, Alarmed, Hand},
     clips::recording,
     ears::Ears,
     mouth::{Mouth, Spoken},
@@ -62,6 +62,7 @@ pub struct CallActor {
     moments: Moments,
     phase: PhaseName,
     closing: Option<Duration>,
+    alarm: Rc<Hand>,
     kill: Option<crate::KillSwitch>,
     say: tokio::sync::mpsc::Sender<ToLeg>,
     span: Span,
@@ -109,7 +110,8 @@ impl CallActor {
         let parts = lane.parts();
         let (clock, mut draining) = (parts.clock.clone(), parts.draining.clone());
         ctx.add_stream(ReceiverStream::new(leg.heard));
-        ctx.spawn(Alarm::new(clock.clone()));
+        let hand = Rc::new(Hand::default());
+        ctx.spawn(Alarm::new(clock.clone(), Rc::clone(&hand)));
         let drained = async move { draining.wait_for(|draining| *draining).await.is_ok() };
         ctx.spawn(wrap_future::<_, Self>(drained).map(|_, call: &mut Self, ctx| call.feed(Input::Draining, ctx)));
 
@@ -138,6 +140,7 @@ impl CallActor {
             moments: Moments::default(),
             phase: PhaseName::Connected,
             closing: None,
+            alarm: hand,
             kill: Some(leg.kill),
             say: leg.say,
             span,
@@ -176,6 +179,7 @@ impl CallActor {
             }
         }
         self.feeding = false;
+        self.alarm.set(self.due());
     }
 
     fn hear(&mut self, text: &str, ctx: &mut Metered<Self>) {
@@ -258,7 +262,7 @@ impl CallActor {
                 Ok(Ok(Ok(admitted))) => call.admitted(&start, admitted, ctx),
                 Ok(Ok(Err(refusal))) => call.feed(Input::Refused(refusal), ctx),
                 Ok(Err(_)) | Err(_) => call.feed(Input::Refused(Refusal::Unavailable), ctx),
-            };
+            }
         }));
     }
 
@@ -423,6 +427,7 @@ impl CallActor {
 
     fn note(&mut self, note: operetta_call::Note) {
         use operetta_call::Note;
+
         self.tally().note(note);
         match note {
             Note::TurnEnded => self.moments.turns += 1,
@@ -730,7 +735,7 @@ impl Handler<Told<Synthesize>> for CallActor {
 /// A file name that tells nothing and that nobody can guess.
 fn random_name() -> String {
     let mut bytes = [0; 16];
-    // The system's source of randomness does not fail after boot; should it, a name that repeats is refused by no one.
+    // The system's source of randomness does not fail after boot.
     let _ = getrandom::fill(&mut bytes);
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:032x}", u128::from_ne_bytes(bytes))
 }

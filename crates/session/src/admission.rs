@@ -24,7 +24,7 @@ pub struct Admission {
 
 impl Admission {
     /// How long a token is good for.
-    pub const TOKEN_LIFE: Duration = Duration::from_secs(60);
+    pub const TOKEN_LIFE: Duration = Duration::from_mins(1);
     /// How many tokens may be out: at 60 s each, 270 webhooks a second.
     pub const MOST_GRANTS: usize = 16_384;
     /// A mailbox of this size lets every lane ask at once.

@@ -1,6 +1,8 @@
 use std::{
+    cell::Cell,
     pin::Pin,
-    task::{Context, Poll},
+    rc::Rc,
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -18,24 +20,44 @@ pub(crate) trait Alarmed: Actor {
 }
 
 /// The one timer of an actor. It lives as long as the actor, so waiting for the next of 50 frames a second costs no
-/// allocation and no message: whatever wakes the actor also makes its context poll this.
+/// allocation and no message: whatever wakes the actor makes its context poll this as well.
 pub(crate) struct Alarm {
     clock: Clock,
     sleep: Pin<Box<Sleep>>,
-    armed: Option<Duration>,
+    hand: Rc<Hand>,
+}
+
+/// Tells the alarm that its time has come nearer. A future of the actor may run after the alarm was polled in the same
+/// round, and the alarm would not look again before something else happens.
+#[derive(Default)]
+pub(crate) struct Hand {
+    armed: Cell<Option<Duration>>,
+    waker: Cell<Option<Waker>>,
+}
+
+impl Hand {
+    /// Has the alarm look again if it is set to a later time than `due`.
+    pub(crate) fn set(&self, due: Option<Duration>) {
+        let Some(due) = due else { return };
+        if self.armed.get().is_none_or(|armed| due < armed)
+            && let Some(waker) = self.waker.take()
+        {
+            waker.wake();
+        }
+    }
 }
 
 impl Alarm {
     /// After this many rings without a pause, others get their turn.
     const BURST: usize = 4;
 
-    pub(crate) fn new(clock: Clock) -> Self {
-        Self { clock, sleep: Box::pin(tokio::time::sleep(Duration::ZERO)), armed: None }
+    pub(crate) fn new(clock: Clock, hand: Rc<Hand>) -> Self {
+        Self { clock, sleep: Box::pin(tokio::time::sleep(Duration::ZERO)), hand }
     }
 
     fn arm(&mut self, due: Duration, now: Duration) {
         self.sleep.as_mut().reset(Instant::now() + due.saturating_sub(now));
-        self.armed = Some(due);
+        self.hand.armed.set(Some(due));
     }
 }
 
@@ -43,16 +65,17 @@ impl<A: Alarmed> ActorFuture<A> for Alarm {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, actor: &mut A, ctx: &mut A::Context, task: &mut Context<'_>) -> Poll<()> {
+        self.hand.waker.set(Some(task.waker().clone()));
         for _ in 0..Self::BURST {
             let Some(due) = actor.due() else { return Poll::Pending };
             let now = self.clock.now();
             if now >= due {
-                self.armed = None;
+                self.hand.armed.set(None);
                 actor.rang(ctx);
                 continue;
             }
             // A timer that is set too early rings for nothing once; setting it anew for every change costs more.
-            if self.armed.is_none_or(|armed| due < armed) {
+            if self.hand.armed.get().is_none_or(|armed| due < armed) {
                 self.arm(due, now);
             }
             if self.sleep.as_mut().poll(task).is_pending() {

@@ -1,0 +1,282 @@
+//! Whole calls through the real actor, with fake providers, in virtual time.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod theatre;
+
+use operetta_call::{Mode, Settings, Timing};
+use operetta_contract::Next;
+use operetta_wire::Carrier;
+
+use theatre::{
+    Theatre,
+    carrier::{FakeCarrier, Said},
+    cast::{Script, VoiceAct},
+    perform,
+};
+
+fn media(said: &Said) -> bool {
+    matches!(said, Said::Media(_))
+}
+
+#[test]
+fn a_first_turn_on_exotel() {
+    perform(async {
+        let script = Script {
+            understood: ["tomorrow at ten"].into(),
+            replies: [("Ten is free. Goodbye!", Next::HangUp)].into(),
+            ..Script::default()
+        };
+        let theatre = Theatre::new(Settings::default(), script);
+        let mut carrier = FakeCarrier::connect(&theatre, Carrier::Exotel);
+        carrier.start("call-1").await;
+        carrier.silence(1600).await;
+        carrier.speech(1000).await;
+        carrier.silence(6000).await;
+        insta::assert_snapshot!("exotel_first_turn", carrier.transcript());
+        assert_eq!(theatre.script.borrow().asked, ["tomorrow at ten"]);
+        assert_eq!((theatre.live_calls(), theatre.open_jobs()), (0, 0));
+    });
+}
+
+#[test]
+fn a_first_turn_on_twilio() {
+    perform(async {
+        let script = Script {
+            understood: ["tomorrow at ten"].into(),
+            replies: [("Ten is free.", Next::Listen)].into(),
+            ..Script::default()
+        };
+        let theatre = Theatre::new(Settings::default(), script);
+        let mut carrier = FakeCarrier::connect(&theatre, Carrier::Twilio);
+        carrier.start("call-1").await;
+        carrier.silence(1600).await;
+        carrier.speech(1000).await;
+        carrier.silence(4000).await;
+        carrier.stop().await;
+        carrier.wait(1500).await;
+        insta::assert_snapshot!("twilio_first_turn", carrier.transcript());
+        assert_eq!((theatre.live_calls(), theatre.open_jobs()), (0, 0));
+    });
+}
+
+/// Whatever the voice does, the caller hears something within a second and the call lives.
+#[test]
+fn a_voice_that_fails_never_ends_the_call() {
+    let acts = [VoiceAct::Refuses, VoiceAct::Hangs, VoiceAct::Drips, VoiceAct::Empty, VoiceAct::Crashes];
+    for act in acts {
+        perform(async move {
+            // More of the same than the warmer and the call will ask for.
+            let theatre = Theatre::new(Settings::default(), Script { voice: [act; 64].into(), ..Script::default() });
+            let mut carrier = FakeCarrier::connect(&theatre, Carrier::Twilio);
+            carrier.start("call-1").await;
+            carrier.silence(18_000).await;
+            let first = carrier.first(media).expect("audio");
+            assert!(first <= 1000, "{act:?}: first audio after {first} ms");
+            assert!(carrier.count(|said| matches!(said, Said::Mark(_))) >= 1, "{act:?}: the recording has its mark");
+            assert_eq!(carrier.closed, None, "{act:?}");
+            assert_eq!(theatre.live_calls(), 1, "{act:?}");
+        });
+    }
+}
+
+#[test]
+fn what_the_caller_says_before_there_is_a_voice_is_heard() {
+    perform(async {
+        let script =
+            Script { voice: [VoiceAct::Hangs; 8].into(), understood: ["is anybody there"].into(), ..Script::default() };
+        let theatre = Theatre::new(Settings::default(), script);
+        let mut carrier = FakeCarrier::connect(&theatre, Carrier::Exotel);
+        carrier.start("call-1").await;
+        carrier.speech(600).await;
+        carrier.silence(3000).await;
+        assert_eq!(theatre.script.borrow().asked, ["is anybody there"]);
+    });
+}
+
+#[test]
+fn a_barge_in_stops_the_agent_at_once_and_for_good() {
+    perform(async {
+        let script = Script {
+            voice: [VoiceAct::Speaks { after_ms: 100, ms: 8000 }; 16].into(),
+            understood: ["stop"].into(),
+            ..Script::default()
+        };
+        let theatre = Theatre::new(Settings::default(), script);
+        let mut carrier = FakeCarrier::connect(&theatre, Carrier::Twilio);
+        carrier.start("call-1").await;
+        carrier.silence(2000).await;
+        let before = carrier.log.len();
+        carrier.speech(400).await;
+        let cleared = carrier.first(|said| *said == Said::Clear).expect("a clear");
+        // The fake ear needs one piece of 40 ms to know.
+        assert!((2000..2100).contains(&cleared), "{cleared}");
+        let after: Vec<_> = carrier.log[before..].iter().filter(|(at, said)| *at > cleared && media(said)).collect();
+        assert!(after.is_empty(), "stale audio: {after:?}");
+        assert_eq!(theatre.tally.barge_ins.read(), 1);
+    });
+}
+
+#[test]
+fn the_agent_hangs_up_after_its_last_mark_and_not_before() {
+    perform(async {
+        let script =
+            Script { understood: ["bye"].into(), replies: [("Goodbye.", Next::HangUp)].into(), ..Script::default() };
+        let theatre = Theatre::new(Settings::default(), script);
+        let mut carrier = FakeCarrier::connect(&theatre, Carrier::Twilio);
+        carrier.start("call-1").await;
+        carrier.silence(1600).await;
+        carrier.return_marks = false;
+        carrier.speech(400).await;
+        carrier.silence(2000).await;
+        let mark = carrier.log.iter().rev().find(|(_, said)| matches!(said, Said::Mark(_))).expect("a mark").0;
+        assert_eq!(carrier.closed, None, "the mark of {mark} is not back yet");
+        carrier.silence(4000).await;
+        let closed = carrier.first(|said| *said == Said::Close(1000)).expect("the mark's own deadline");
+        assert!((2400..=4100).contains(&(closed - mark)), "{mark} {closed}");
+    });
+}
+
+#[test]
+fn a_second_leg_of_the_same_call_is_turned_away_and_the_first_goes_on() {
+    perform(async {
+        let theatre = Theatre::new(Settings::default(), Script::default());
+        let mut first = FakeCarrier::connect(&theatre, Carrier::Exotel);
+        first.start("call-1").await;
+        first.silence(100).await;
+        let mut second = FakeCarrier::connect(&theatre, Carrier::Exotel);
+        second.start("call-1").await;
+        second.wait(1500).await;
+        assert_eq!(second.closed, Some(1008));
+        first.silence(1000).await;
+        assert_eq!((first.closed, theatre.live_calls()), (None, 1));
+    });
+}
+
+#[test]
+fn media_without_a_start_starts_an_exotel_call() {
+    perform(async {
+        let script = Script { understood: ["hello"].into(), ..Script::default() };
+        let theatre = Theatre::new(Settings::default(), script);
+        let mut carrier = FakeCarrier::connect(&theatre, Carrier::Exotel);
+        carrier.silence(1600).await;
+        assert!(carrier.first(media).expect("a greeting") <= 1000);
+        carrier.speech(400).await;
+        carrier.silence(1500).await;
+        assert_eq!(theatre.script.borrow().asked, ["hello"]);
+    });
+}
+
+#[test]
+fn a_leg_that_never_starts_is_closed_after_ten_seconds() {
+    perform(async {
+        let theatre = Theatre::new(Settings::default(), Script::default());
+        let mut carrier = FakeCarrier::connect(&theatre, Carrier::Twilio);
+        carrier.wait(9900).await;
+        assert_eq!(carrier.closed, None);
+        carrier.wait(300).await;
+        assert_eq!(carrier.closed, Some(1008));
+        carrier.wait(1500).await;
+        assert_eq!(theatre.live_calls(), 0, "a carrier that does not answer the close is cut off");
+    });
+}
+
+#[test]
+fn bare_calls_say_nothing_and_beeps_beep() {
+    for (mode, expected) in [(Mode::Bare, 0), (Mode::Beep, 500)] {
+        perform(async move {
+            let theatre = Theatre::new(Settings { mode, ..Settings::default() }, Script::default());
+            let mut carrier = FakeCarrier::connect(&theatre, Carrier::Twilio);
+            carrier.start("call-1").await;
+            carrier.silence(3000).await;
+            assert_eq!(carrier.agent_audio.len(), expected * 8, "{mode:?}");
+            assert_eq!(carrier.count(|said| matches!(said, Said::Mark(_))), expected / 500, "{mode:?}");
+            assert!(theatre.script.borrow().spoken.is_empty(), "{mode:?}");
+            assert_eq!(carrier.closed, None, "{mode:?}");
+        });
+    }
+}
+
+#[test]
+fn digits_are_words_too() {
+    perform(async {
+        let theatre = Theatre::new(Settings::default(), Script::default());
+        let mut carrier = FakeCarrier::connect(&theatre, Carrier::Twilio);
+        carrier.start("call-1").await;
+        carrier.silence(1600).await;
+        for digit in ['4', '2', '#'] {
+            carrier.press(digit).await;
+            carrier.silence(200).await;
+        }
+        assert_eq!(theatre.script.borrow().asked, ["42"]);
+    });
+}
+
+#[test]
+fn a_silent_caller_is_asked_twice_and_then_wished_a_good_day() {
+    perform(async {
+        let timing = Timing { idle_ms: 3000, ..Timing::default() };
+        let theatre = Theatre::new(Settings { timing, ..Settings::default() }, Script::default());
+        let mut carrier = FakeCarrier::connect(&theatre, Carrier::Twilio);
+        carrier.start("call-1").await;
+        carrier.silence(16_000).await;
+        assert_eq!(carrier.closed, Some(1000));
+        assert_eq!(carrier.count(|said| matches!(said, Said::Mark(_))), 4, "{}", carrier.transcript());
+    });
+}
+
+#[test]
+fn a_drained_lane_says_goodbye() {
+    perform(async {
+        let theatre = Theatre::new(Settings::default(), Script::default());
+        let mut carrier = FakeCarrier::connect(&theatre, Carrier::Exotel);
+        carrier.start("call-1").await;
+        carrier.silence(2000).await;
+        theatre.draining.send(true).expect("the call listens");
+        carrier.silence(4000).await;
+        assert_eq!(carrier.closed, Some(1001));
+    });
+}
+
+#[test]
+fn a_recording_has_both_sides_as_they_were_heard() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().to_owned();
+    perform(async move {
+        let script = Script {
+            voice: [VoiceAct::Speaks { after_ms: 0, ms: 4000 }; 16].into(),
+            understood: ["stop"].into(),
+            replies: [("Yes.", Next::Listen)].into(),
+            ..Script::default()
+        };
+        let theatre = Theatre::with_recordings(Settings::default(), script, Some(&path));
+        let mut carrier = FakeCarrier::connect(&theatre, Carrier::Twilio);
+        carrier.start("call-1").await;
+        carrier.silence(1000).await;
+        carrier.speech(300).await;
+        carrier.silence(300).await;
+        carrier.stop().await;
+        carrier.wait(200).await;
+    });
+    let file = std::fs::read_dir(folder.path()).unwrap().next().expect("a recording").unwrap().path();
+    // The writer is a thread: it closes the file when the call has let go of it.
+    let deadline = std::time::SystemTime::now() + std::time::Duration::from_secs(10);
+    let samples = loop {
+        let wav = hound::WavReader::open(&file).expect("a header that is right at any time");
+        assert_eq!((wav.spec().channels, wav.spec().sample_rate), (2, 8000));
+        let samples: Vec<i16> = wav.into_samples().map(Result::unwrap).collect();
+        if samples.len() >= 2 * 8 * 1550 {
+            break samples;
+        }
+        assert!(std::time::SystemTime::now() < deadline, "only {} samples", samples.len());
+        std::thread::yield_now();
+    };
+    let loud = |side: usize, from_ms: usize, to_ms: usize| {
+        let side = samples.iter().skip(side).step_by(2).skip(from_ms * 8).take((to_ms - from_ms) * 8);
+        side.filter(|sample| sample.unsigned_abs() > 2000).count() * 100 / ((to_ms - from_ms) * 8)
+    };
+    let (caller, agent) = (0, 1);
+    assert!(loud(agent, 100, 1000) > 50, "the greeting plays");
+    assert_eq!(loud(caller, 100, 950), 0);
+    assert!(loud(caller, 1060, 1280) > 50, "the caller interrupts");
+    assert_eq!(loud(agent, 1120, 1500), 0, "what was cleared was never heard");
+}

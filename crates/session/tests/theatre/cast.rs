@@ -1,0 +1,191 @@
+//! Fake providers behind the real contract.
+
+use std::{cell::RefCell, collections::VecDeque, rc::Rc, sync::Arc, time::Duration};
+
+use actix::prelude::*;
+use operetta_audio::{Format, g711, tone};
+use operetta_contract::{
+    Complete, Completion, Detect, ErrorClass, Hearing, Next, ProviderError, Speech, Synthesize, Transcribe, Transcript,
+    Voice,
+};
+use operetta_stage::{Ask, Kind, Metered};
+use tokio::time::sleep;
+
+/// What the providers do.
+#[derive(Default)]
+pub struct Script {
+    pub voice: VecDeque<VoiceAct>,
+    /// What the listener understands, utterance by utterance.
+    pub understood: VecDeque<&'static str>,
+    pub replies: VecDeque<(&'static str, Next)>,
+    /// What was asked of the mind: the caller's last words.
+    pub asked: Vec<String>,
+    /// Every text that was asked to be spoken.
+    pub spoken: Vec<String>,
+    /// Samples that reached the listener.
+    pub listened: usize,
+}
+
+/// What the voice does with the next job; when the list is empty it speaks after 100 ms.
+#[derive(Clone, Copy, Debug)]
+pub enum VoiceAct {
+    Speaks { after_ms: u64, ms: u32 },
+    Refuses,
+    Hangs,
+    Drips,
+    Empty,
+    Crashes,
+}
+
+pub struct FakeVoice(pub Rc<RefCell<Script>>);
+
+impl Kind for FakeVoice {
+    const KIND: &'static str = "tts";
+}
+
+impl Actor for FakeVoice {
+    type Context = Metered<Self>;
+}
+
+impl Handler<Ask<Synthesize>> for FakeVoice {
+    type Result = ();
+
+    fn handle(&mut self, ask: Ask<Synthesize>, ctx: &mut Metered<Self>) {
+        let act = {
+            let mut script = self.0.borrow_mut();
+            script.spoken.push(ask.job.text.to_string());
+            script.voice.pop_front().unwrap_or(VoiceAct::Speaks { after_ms: 100, ms: 1000 })
+        };
+        if matches!(act, VoiceAct::Crashes) {
+            panic!("the voice crashes, as scripted");
+        }
+        let act = async move {
+            let (answer, format) = (ask.answer, ask.job.format);
+            match act {
+                VoiceAct::Speaks { after_ms, ms } => {
+                    sleep(Duration::from_millis(after_ms)).await;
+                    if answer.tell(Speech::Audio(beep(format, ms))).await.is_ok() {
+                        answer.finish(Speech::Done);
+                    }
+                }
+                VoiceAct::Refuses => answer.fail(Speech::Failed(ProviderError::new(ErrorClass::Protocol, "refused"))),
+                VoiceAct::Hangs => answer.cancelled().await,
+                VoiceAct::Drips => {
+                    while answer.tell(Speech::Audio(beep(format, 0))).await.is_ok() {
+                        sleep(Duration::from_secs(1)).await;
+                    }
+                }
+                VoiceAct::Empty => answer.finish(Speech::Done),
+                VoiceAct::Crashes => {}
+            }
+        };
+        ctx.spawn(act.into_actor(self));
+    }
+}
+
+/// A tone, or one sample of it.
+fn beep(format: Format, ms: u32) -> Arc<[u8]> {
+    let mut samples = tone::sine(440.0, ms, format.rate_hz, -12.0);
+    samples.resize(samples.len().max(1), 0);
+    let mut bytes = Vec::new();
+    g711::encode_into(format.encoding, &samples, &mut bytes);
+    bytes.into()
+}
+
+/// Takes whatever is loud for speech.
+pub struct FakeEar;
+
+impl Kind for FakeEar {
+    const KIND: &'static str = "vad";
+}
+
+impl Actor for FakeEar {
+    type Context = Metered<Self>;
+}
+
+impl Handler<Ask<Detect>> for FakeEar {
+    type Result = ();
+
+    fn handle(&mut self, mut ask: Ask<Detect>, ctx: &mut Metered<Self>) {
+        let detect = async move {
+            let mut speaking = false;
+            while let Some(piece) = ask.feed.recv().await {
+                let loud = piece.iter().any(|sample| sample.unsigned_abs() > 1000);
+                let event = match (speaking, loud) {
+                    (false, true) => Voice::Began,
+                    (true, false) => Voice::Ended,
+                    (true, true) | (false, false) => continue,
+                };
+                speaking = loud;
+                if ask.answer.tell(event).await.is_err() {
+                    return;
+                }
+            }
+        };
+        ctx.spawn(detect.into_actor(self));
+    }
+}
+
+/// Understands what the script says.
+pub struct FakeListener(pub Rc<RefCell<Script>>);
+
+impl Kind for FakeListener {
+    const KIND: &'static str = "stt";
+}
+
+impl Actor for FakeListener {
+    type Context = Metered<Self>;
+}
+
+impl Handler<Ask<Transcribe>> for FakeListener {
+    type Result = ();
+
+    fn handle(&mut self, mut ask: Ask<Transcribe>, ctx: &mut Metered<Self>) {
+        let script = Rc::clone(&self.0);
+        let listen = async move {
+            while let Some(hearing) = ask.feed.recv().await {
+                match hearing {
+                    Hearing::Samples(samples) => script.borrow_mut().listened += samples.len(),
+                    Hearing::Flush(flush) => {
+                        sleep(Duration::from_millis(80)).await;
+                        let text = script.borrow_mut().understood.pop_front().unwrap_or("").into();
+                        if ask.answer.tell(Transcript::Final { text, flush: Some(flush) }).await.is_err() {
+                            return;
+                        }
+                    }
+                }
+            }
+        };
+        ctx.spawn(listen.into_actor(self));
+    }
+}
+
+/// Replies what the script says.
+pub struct FakeMind(pub Rc<RefCell<Script>>);
+
+impl Kind for FakeMind {
+    const KIND: &'static str = "llm";
+}
+
+impl Actor for FakeMind {
+    type Context = Metered<Self>;
+}
+
+impl Handler<Ask<Complete>> for FakeMind {
+    type Result = ();
+
+    fn handle(&mut self, ask: Ask<Complete>, ctx: &mut Metered<Self>) {
+        let (reply, next) = {
+            let mut script = self.0.borrow_mut();
+            script.asked.push(ask.job.dialogue.last().map(|words| words.text.to_string()).unwrap_or_default());
+            script.replies.pop_front().unwrap_or(("I see.", Next::Listen))
+        };
+        let think = async move {
+            sleep(Duration::from_millis(150)).await;
+            if ask.answer.tell(Completion::Text(reply.into())).await.is_ok() {
+                ask.answer.finish(Completion::Done(next));
+            }
+        };
+        ctx.spawn(think.into_actor(self));
+    }
+}

@@ -8,6 +8,8 @@ pub(super) struct Ears {
     detector: Ear,
     listener: Ear,
     flushes: u32,
+    /// The caller is speaking, as far as the detector has told.
+    voice: bool,
 }
 
 #[derive(Debug, Default)]
@@ -34,6 +36,33 @@ impl Ears {
         self.listener.job == Some(job)
     }
 
+    /// The detector hears the caller; `false` when it is not ours. It works: earlier failures are forgiven.
+    pub(super) fn spoke(&mut self, job: JobId) -> bool {
+        let ours = self.detects(job);
+        if ours {
+            self.voice = true;
+            self.detector.failures = 0;
+        }
+        ours
+    }
+
+    /// The detector hears a pause; `false` when it is not ours.
+    pub(super) fn paused(&mut self, job: JobId) -> bool {
+        let ours = self.detects(job);
+        self.voice &= !ours;
+        ours
+    }
+
+    /// Whether the caller is speaking, in whatever turn they began to.
+    pub(super) const fn voice(&self) -> bool {
+        self.voice
+    }
+
+    /// What the detector hears is not speech.
+    pub(super) const fn mistrust(&mut self) {
+        self.voice = false;
+    }
+
     /// Words that may still change: a sign of life, nothing more.
     pub(super) fn partial(&self, job: JobId, out: &mut Effects) {
         if !self.listens(job) {
@@ -56,6 +85,7 @@ impl Ears {
 
     pub(super) fn failed(&mut self, now: At, job: JobId, retry: Retry, jobs: &mut Jobs, out: &mut Effects) {
         let (ear, effect): (_, fn(JobId) -> Effect) = if self.detects(job) {
+            self.voice = false;
             (&mut self.detector, Effect::Detect)
         } else if self.listens(job) {
             (&mut self.listener, Effect::Listen)
@@ -70,7 +100,7 @@ impl Ears {
         match retry {
             Retry::Now if ear.failures == 1 => ear.open(jobs, out, effect),
             Retry::Now | Retry::Later => {
-                let pause = Self::FIRST_PAUSE_MS << ear.failures.min(6);
+                let pause = Self::FIRST_PAUSE_MS << (ear.failures - 1).min(8);
                 ear.reopen = Some(now + pause.min(Self::LONGEST_PAUSE_MS));
             }
             Retry::Never => {}

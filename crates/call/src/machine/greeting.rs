@@ -54,6 +54,9 @@ impl Greeting {
             Input::AudioCame { job, chunk } => match &mut self.saying {
                 Saying::Coming(utterance) if utterance.owns(job) => {
                     utterance.audio_came(&mut self.live, now, job, chunk, out);
+                    if utterance.is_endless() {
+                        return self.speech_ended(now, job, out, Utterance::cut_off);
+                    }
                 }
                 Saying::Coming(_) | Saying::Playing(_) => out.note(Note::Stale(job)),
             },
@@ -74,7 +77,7 @@ impl Greeting {
             },
             Input::CallerAudio => self.live.media_came(now),
             Input::CallerSpoke(job) => {
-                if self.live.ears.detects(job) {
+                if self.live.ears.spoke(job) {
                     self.early.caller_spoke(now);
                     if self.live.settings().barge_in {
                         return self.cut(now, out);

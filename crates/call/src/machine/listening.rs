@@ -45,7 +45,8 @@ impl Listening {
 
     pub(super) fn new(live: &Live, now: At) -> Self {
         Self {
-            speaking: None,
+            // Who began to speak in a turn of ours and goes on is heard in this one.
+            speaking: live.ears.voice().then_some(now),
             words: String::new(),
             digits: String::new(),
             awaited: None,
@@ -84,7 +85,7 @@ impl Listening {
     }
 
     pub(super) fn caller_paused(&mut self, live: &mut Live, now: At, job: JobId, out: &mut Effects) {
-        if live.ears.detects(job) {
+        if live.ears.paused(job) {
             self.pause(live, now, out);
         } else {
             out.note(Note::Stale(job));
@@ -173,6 +174,7 @@ impl Listening {
                 return Verdict::Open;
             }
             // Nobody speaks that long without a pause: music, or a detector that is stuck.
+            live.ears.mistrust();
             self.pause(live, now, out);
         }
         if let Some((_, by)) = self.awaited {

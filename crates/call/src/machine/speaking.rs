@@ -28,6 +28,8 @@ pub(super) enum Then {
 impl Speaking {
     /// How many complete utterances may be playing while the next is voiced.
     const LOOK_AHEAD: usize = 1;
+    /// How many sentences may wait to be voiced. A mind that says more is going round in circles.
+    const MOST_WAITING: usize = 64;
 
     pub(super) fn begin(
         live: &mut Live,
@@ -39,6 +41,7 @@ impl Speaking {
     ) -> Self {
         let mut speaking =
             Self { mind, waiting: speech.into_iter().collect(), coming: None, playing: VecDeque::new(), then };
+        speaking.bound(live, out);
         speaking.go_on(live, now, out);
         speaking
     }
@@ -94,6 +97,9 @@ impl Speaking {
     pub(super) fn audio_came(&mut self, live: &mut Live, now: At, job: JobId, chunk: Chunk, out: &mut Effects) {
         if let Some(utterance) = &mut self.coming {
             utterance.audio_came(live, now, job, chunk, out);
+            if utterance.is_endless() {
+                self.speech_ended(live, now, job, out, Utterance::cut_off);
+            }
         }
     }
 
@@ -158,7 +164,18 @@ impl Speaking {
 
     fn queue(&mut self, live: &mut Live, now: At, sentences: VecDeque<Arc<str>>, out: &mut Effects) {
         self.waiting.extend(sentences.into_iter().map(Speech::Reply));
+        self.bound(live, out);
         self.go_on(live, now, out);
+    }
+
+    fn bound(&mut self, live: &mut Live, out: &mut Effects) {
+        if self.waiting.len() > Self::MOST_WAITING {
+            self.waiting.truncate(Self::MOST_WAITING);
+            out.note(Note::MindFailed);
+            if let Some(thinking) = self.mind.take() {
+                live.cancel(thinking.mind, out);
+            }
+        }
     }
 
     fn go_on(&mut self, live: &mut Live, now: At, out: &mut Effects) {

@@ -92,7 +92,11 @@ impl Streaming {
             Input::CallerPaused(job) => match &mut self.turn {
                 Turn::Listening(listening) => listening.caller_paused(&mut self.live, now, job, out),
                 // Where the caller may not interrupt, what they say meanwhile is no turn.
-                Turn::Thinking(_) | Turn::Speaking(_) => {}
+                Turn::Thinking(_) | Turn::Speaking(_) => {
+                    if !self.live.ears.paused(job) {
+                        out.note(Note::Stale(job));
+                    }
+                }
             },
             Input::Partial(job) => self.live.ears.partial(job, out),
             Input::Final { job, text, flush } => self = self.heard(now, job, &text, flush, out),
@@ -182,7 +186,7 @@ impl Streaming {
     }
 
     fn caller_spoke(mut self, now: At, job: JobId, out: &mut Effects) -> Self {
-        if !self.live.ears.detects(job) {
+        if !self.live.ears.spoke(job) {
             out.note(Note::Stale(job));
             return self;
         }

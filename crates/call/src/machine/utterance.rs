@@ -43,6 +43,8 @@ pub(super) type HowEnded = fn(Utterance, &mut Live, At, JobId, &mut Effects) -> 
 impl Utterance {
     /// How much silence is sent at a time while the line waits, in ms.
     const COMFORT_MS: u32 = 200;
+    /// Nobody says as much in one breath, in ms: a voice that goes on is broken, and its audio has to be kept somewhere.
+    const LONGEST_MS: u32 = 120_000;
 
     pub(super) fn speak(live: &mut Live, now: At, speech: Speech, out: &mut Effects) -> Self {
         let job = live.open_job();
@@ -94,6 +96,19 @@ impl Utterance {
         live.sends(now, chunk.ms);
         self.comfort_at = live.silent_from(now) + live.settings().timing.comfort_after_ms;
         out.push(Effect::Play(chunk));
+    }
+
+    /// More audio came than anybody would listen to.
+    pub(super) const fn is_endless(&self) -> bool {
+        self.ms > Self::LONGEST_MS
+    }
+
+    /// What came so far is all that is said of it.
+    pub(super) fn cut_off(mut self, live: &mut Live, now: At, _: JobId, out: &mut Effects) -> Progress {
+        out.note(Note::SpeechFailed);
+        live.cancel(self.job, out);
+        self.drop_stopgap(live, out);
+        Progress::Spoken(self.end(live, now, out))
     }
 
     pub(super) fn speech_done(mut self, live: &mut Live, now: At, job: JobId, out: &mut Effects) -> Progress {

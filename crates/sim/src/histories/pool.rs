@@ -20,11 +20,24 @@ impl Pool {
 
     pub(super) fn new(seed: u64) -> Self {
         let texts = |all: &[&str]| all.iter().map(|text| Arc::from(*text)).collect();
-        let endless = "and so on ".repeat(80);
+        let (endless, circles) = ("and so on ".repeat(80), "No. ".repeat(100));
         Self {
             stream: StreamSid::new("MZ1"),
             settings: (0..Self::SETTINGS).map(|index| Arc::new(settings(seed, index))).collect(),
-            replies: texts(&["Yes. ", "Of course. Shall I", " book it? ", "Tomorrow at ten", "", "   ", "।", &endless]),
+            replies: texts(&[
+                "Yes. ",
+                "Of course. Shall I",
+                " book it? ",
+                "Tomorrow at ten",
+                "",
+                "   ",
+                "।",
+                &endless,
+                "Yes. ",
+                "Certainly. ",
+                "Ten or eleven? ",
+                &circles,
+            ]),
             finals: texts(&["", "hello", "book it", "  ", "no", "दस बजे"]),
         }
     }

@@ -247,7 +247,8 @@ impl<'p> World<'p> {
     }
 
     fn speech(&mut self) -> Option<Input> {
-        let ms = 20 * (1 + self.dice.below(60));
+        // A voice that never stops, now and then.
+        let ms = if self.dice.below(200) == 0 { 100_000 } else { 20 * (1 + self.dice.below(60)) };
         // The oldest first, else the stopgap's audio could never meet that of the speech it stands for.
         let second = self.dice.chance(30);
         let mut open = self.asked.iter_mut().filter(|asked| asked.open && asked.what == What::Speak);

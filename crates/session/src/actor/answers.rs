@@ -1,0 +1,154 @@
+use std::{sync::Arc, time::Duration};
+
+use actix::prelude::*;
+use operetta_call::{Chunk, Input, JobId, Next, Retry};
+use operetta_contract::{
+    self as contract, Complete, Completion, Detect, ProviderError, Synthesize, Transcribe, Transcript, Voice,
+};
+use operetta_stage::{Lease, Metered, Told};
+
+use super::CallActor;
+
+/// An utterance whose audio is coming. Dropping it cancels the job.
+pub(super) struct Utterance {
+    pub(super) lease: Lease<Synthesize>,
+    /// Set when the phrase will be said again.
+    pub(super) keeping: Option<Keeping>,
+    pub(super) drip: Drip,
+}
+
+/// A phrase that is being rendered for the first time and will be said again.
+pub(super) struct Keeping {
+    pub(super) phrase: Synthesize,
+    pub(super) audio: Vec<u8>,
+}
+
+/// Audio that is too short to be sent by itself.
+#[derive(Default)]
+pub(super) struct Drip(Vec<u8>);
+
+impl Handler<Told<Detect>> for CallActor {
+    type Result = ();
+
+    fn handle(&mut self, told: Told<Detect>, ctx: &mut Metered<Self>) {
+        let job = JobId(told.id.0);
+        match told.event {
+            Voice::Began => self.feed(Input::CallerSpoke(job), ctx),
+            Voice::Ended => {
+                let pause = self.call.settings().map_or(0, |settings| settings.timing.pause_ms);
+                self.moments.paused = Some(self.now().saturating_sub(Duration::from_millis(u64::from(pause))));
+                self.feed(Input::CallerPaused(job), ctx);
+            }
+            Voice::Failed(error) => self.job_failed(told.id, Some(&error), ctx),
+            Voice::Lost => self.job_failed(told.id, None, ctx),
+        }
+    }
+}
+
+impl Handler<Told<Transcribe>> for CallActor {
+    type Result = ();
+
+    fn handle(&mut self, told: Told<Transcribe>, ctx: &mut Metered<Self>) {
+        let job = JobId(told.id.0);
+        match told.event {
+            Transcript::Partial(_) => self.feed(Input::Partial(job), ctx),
+            Transcript::Final { text, flush } => self.feed(Input::Final { job, text, flush }, ctx),
+            Transcript::Failed(error) => self.job_failed(told.id, Some(&error), ctx),
+            Transcript::Lost => self.job_failed(told.id, None, ctx),
+        }
+    }
+}
+
+impl Handler<Told<Complete>> for CallActor {
+    type Result = ();
+
+    fn handle(&mut self, told: Told<Complete>, ctx: &mut Metered<Self>) {
+        let job = JobId(told.id.0);
+        match told.event {
+            Completion::Text(text) => self.feed(Input::Reply { job, text }, ctx),
+            Completion::Done(next) => {
+                self.thinking.take_if(|lease| lease.id() == told.id);
+                let next = match next {
+                    contract::Next::Listen => Next::Listen,
+                    contract::Next::HangUp => Next::HangUp,
+                    contract::Next::Transfer => Next::Transfer,
+                };
+                self.feed(Input::ReplyDone { job, next }, ctx);
+            }
+            Completion::Failed(error) => self.job_failed(told.id, Some(&error), ctx),
+            Completion::Lost => self.job_failed(told.id, None, ctx),
+        }
+    }
+}
+
+impl Handler<Told<Synthesize>> for CallActor {
+    type Result = ();
+
+    fn handle(&mut self, told: Told<Synthesize>, ctx: &mut Metered<Self>) {
+        match told.event {
+            contract::Speech::Audio(piece) => self.audio_came(told.id, piece, ctx),
+            contract::Speech::Done => self.speech_done(told.id, ctx),
+            contract::Speech::Failed(error) => self.job_failed(told.id, Some(&error), ctx),
+            contract::Speech::Lost => self.job_failed(told.id, None, ctx),
+        }
+    }
+}
+
+impl CallActor {
+    /// Shorter pieces of audio wait for more.
+    const SHORTEST_PIECE_MS: u32 = 20;
+
+    fn audio_came(&mut self, id: contract::JobId, piece: Arc<[u8]>, ctx: &mut Metered<Self>) {
+        let format = self.mouth.format();
+        let Some(utterance) = self.speaking.iter_mut().find(|utterance| utterance.lease.id() == id) else { return };
+        if let Some(keeping) = &mut utterance.keeping {
+            keeping.audio.extend_from_slice(&piece);
+        }
+        let shortest = format.bytes_of_ms(Self::SHORTEST_PIECE_MS);
+        if let Some(audio) = utterance.drip.collect(piece, shortest) {
+            self.speak_piece(id, audio, ctx);
+        }
+    }
+
+    fn speech_done(&mut self, id: contract::JobId, ctx: &mut Metered<Self>) {
+        let Some(place) = self.speaking.iter().position(|utterance| utterance.lease.id() == id) else { return };
+        let Utterance { keeping, drip, .. } = self.speaking.swap_remove(place);
+        if let Some(Keeping { phrase, audio }) = keeping
+            && !audio.is_empty()
+        {
+            self.lane.phrases().borrow_mut().keep(phrase, &audio);
+        }
+        if !drip.0.is_empty() {
+            self.speak_piece(id, drip.0.into(), ctx);
+        }
+        self.feed(Input::SpeechDone(JobId(id.0)), ctx);
+    }
+
+    fn speak_piece(&mut self, id: contract::JobId, audio: Arc<[u8]>, ctx: &mut Metered<Self>) {
+        let chunk = Chunk { ms: self.mouth.format().ms_of_bytes(audio.len()) };
+        self.feed_with(Input::AudioCame { job: JobId(id.0), chunk }, Some(audio), ctx);
+    }
+
+    fn job_failed(&mut self, id: contract::JobId, error: Option<&ProviderError>, ctx: &mut Metered<Self>) {
+        let retry = error.map_or(Retry::Now, |error| match error.retry() {
+            contract::Retry::Never => Retry::Never,
+            contract::Retry::Later => Retry::Later,
+            contract::Retry::Now => Retry::Now,
+        });
+        let code = error.map_or("lost", ProviderError::code);
+        self.span.in_scope(|| tracing::warn!(job = id.0, code, "a job failed"));
+        self.cancel(JobId(id.0));
+        self.feed(Input::JobFailed { job: JobId(id.0), retry }, ctx);
+    }
+}
+
+impl Drip {
+    /// Takes a piece and gives back what is long enough to be sent.
+    fn collect(&mut self, piece: Arc<[u8]>, shortest: usize) -> Option<Arc<[u8]>> {
+        if self.0.is_empty() && piece.len() >= shortest {
+            return Some(piece);
+        }
+        self.0.extend_from_slice(&piece);
+        (self.0.len() >= shortest).then(|| std::mem::take(&mut self.0).into())
+    }
+}

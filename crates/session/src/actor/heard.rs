@@ -1,0 +1,72 @@
+use operetta_audio::g711;
+use operetta_call::{Digit, Input, MarkId, Stop};
+use operetta_stage::Metered;
+use operetta_wire::{Heard, StopReason};
+
+use super::CallActor;
+use crate::ToLeg;
+
+/// What the carrier says, as facts.
+impl CallActor {
+    pub(super) fn hear(&mut self, text: &str, ctx: &mut Metered<Self>) {
+        let mut bytes = std::mem::take(&mut self.heard_bytes);
+        match self.dialect.decode(text, &mut bytes) {
+            Ok(Heard::Media) => self.media(&bytes, ctx),
+            Ok(Heard::Started(start)) => {
+                let implicit = start.implicit;
+                self.admit(*start, ctx);
+                if implicit {
+                    self.media(&bytes, ctx);
+                }
+            }
+            Ok(heard) => self.control(heard, ctx),
+            Err(error) => {
+                self.tally().unreadable(error);
+                if let Some(code) = error.close_code() {
+                    self.span.in_scope(|| tracing::warn!(code = error.code(), "the carrier broke the protocol"));
+                    let _ = self.say.try_send(ToLeg::Close { code });
+                    self.feed(Input::LegLost, ctx);
+                }
+            }
+        }
+        self.heard_bytes = bytes;
+    }
+
+    pub(super) fn media(&mut self, bytes: &[u8], ctx: &mut Metered<Self>) {
+        let (carrier, encoding) = (self.arrival.line.carrier, self.dialect.format().encoding);
+        self.tally().frames[carrier as usize][0].add();
+        self.heard.clear();
+        g711::decode_into(encoding, bytes, &mut self.heard);
+        self.ears.hear(&self.heard, &self.lane.parts().tally);
+        if let Some(recording) = &mut self.recording {
+            recording.hear(&self.heard);
+        }
+        self.feed(Input::CallerAudio, ctx);
+    }
+
+    pub(super) fn control(&mut self, heard: Heard, ctx: &mut Metered<Self>) {
+        match heard {
+            Heard::Connected => self.feed(Input::Connected, ctx),
+            Heard::Amended(start) => self.identify(&start.stream_sid, start.call_sid.as_deref()),
+            Heard::Dtmf(digit) => {
+                if let Some(digit) = Digit::new(digit.as_char()) {
+                    self.feed(Input::Dtmf(digit), ctx);
+                }
+            }
+            Heard::Mark(name) => match MarkId::from_name(&name) {
+                Some(mark) => self.feed(Input::MarkPlayed(mark), ctx),
+                None => self.tally().unexpected.add(),
+            },
+            Heard::Stopped(stop) => {
+                let stop = match stop.reason {
+                    Some(StopReason::Stopped) => Stop::Flow,
+                    Some(StopReason::CallEnded | StopReason::Other) | None => Stop::HungUp,
+                };
+                self.feed(Input::Stopped(stop), ctx);
+            }
+            Heard::Ignored(why) => self.tally().ignored(why),
+            // Both are taken where they come from.
+            Heard::Started(_) | Heard::Media => {}
+        }
+    }
+}

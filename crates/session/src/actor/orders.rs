@@ -1,0 +1,191 @@
+use std::sync::Arc;
+
+use actix::prelude::*;
+use operetta_call::{Chunk, CloseReason, Effect, Input, JobId, Note, PhaseName, Retry, Speaker, Speech, Timing};
+use operetta_contract::{self as contract, Complete, Detect, Job, Synthesize, Transcribe};
+use operetta_stage::{Desk, Lease, Metered, Told};
+
+use super::{
+    CallActor,
+    answers::{Drip, Keeping, Utterance},
+};
+use crate::{Lane, ToLeg, clips::recording, tally::Tally};
+
+/// What the machine orders: one line per effect.
+impl CallActor {
+    pub(super) fn perform(&mut self, effect: Effect, ctx: &mut Metered<Self>) {
+        match effect {
+            Effect::Enter(phase) => self.enter(phase),
+            Effect::Detect(job) => self.open_detector(job, ctx),
+            Effect::Listen(job) => self.open_listener(job, ctx),
+            Effect::Flush { flush, .. } => self.ears.flush(flush, &self.lane.parts().tally),
+            Effect::Think(job) => self.think(job, ctx),
+            Effect::Speak { job, speech } => self.speak(job, speech, ctx),
+            Effect::Play(_) => self.play(),
+            Effect::Comfort(ms) => self.mouth.comfort(ms, self.now()),
+            Effect::SendMark(mark) => self.mouth.mark(mark, self.now()),
+            Effect::Clear => self.clear(ctx),
+            Effect::Cancel(job) => self.cancel(job),
+            Effect::Note(note) => self.note(note),
+            Effect::Close(reason) => self.close(reason, ctx),
+        }
+    }
+
+    pub(super) fn enter(&mut self, phase: PhaseName) {
+        self.tally().phase(Some(self.phase), phase);
+        self.phase = phase;
+        self.moments.awaiting_answer |= phase == PhaseName::Thinking;
+        self.span.in_scope(|| tracing::info!(phase = phase.as_str(), at_ms = self.now().as_millis() as u64, "phase"));
+    }
+
+    pub(super) fn open_detector(&mut self, job: JobId, ctx: &mut Metered<Self>) {
+        let timing = self.call.settings().map_or_else(Timing::default, |settings| settings.timing);
+        let detect = Detect {
+            rate_hz: self.mouth.format().rate_hz,
+            threshold_percent: 50,
+            min_speech_ms: timing.speech_ms,
+            min_silence_ms: timing.pause_ms,
+        };
+        if let Some(lease) = self.ask(|lane| &lane.parts().desks.vad, job, detect, ctx) {
+            self.ears.detect(lease);
+        }
+    }
+
+    pub(super) fn open_listener(&mut self, job: JobId, ctx: &mut Metered<Self>) {
+        let Some(agent) = &self.agent else { return };
+        let transcribe = Transcribe { language: Arc::clone(&agent.language), rate_hz: self.mouth.format().rate_hz };
+        if let Some(lease) = self.ask(|lane| &lane.parts().desks.stt, job, transcribe, ctx) {
+            self.ears.listen(lease);
+        }
+    }
+
+    pub(super) fn think(&mut self, job: JobId, ctx: &mut Metered<Self>) {
+        let (Some(agent), Some(dialogue)) = (&self.agent, self.call.dialogue()) else { return };
+        let words = dialogue.words().iter().map(|words| contract::Words {
+            speaker: match words.speaker {
+                Speaker::Caller => contract::Speaker::Caller,
+                Speaker::Agent => contract::Speaker::Agent,
+            },
+            text: Arc::clone(&words.text),
+            cut: words.cut,
+        });
+        let complete = Complete {
+            prompt: Arc::clone(&agent.prompt),
+            language: Arc::clone(&agent.language),
+            dialogue: words.collect(),
+        };
+        self.thinking = self.ask(|lane| &lane.parts().desks.llm, job, complete, ctx);
+    }
+
+    pub(super) fn speak(&mut self, job: JobId, speech: Speech, ctx: &mut Metered<Self>) {
+        let format = self.mouth.format();
+        let (text, fixed) = match speech {
+            Speech::Clip(clip) => {
+                let audio = recording(clip, format);
+                return self.speak_at_once(job, audio, ctx);
+            }
+            Speech::Greeting(text) | Speech::Line(text) => (text, true),
+            Speech::Reply(text) => (text, false),
+        };
+        let Some(agent) = &self.agent else { return };
+        let phrase =
+            Synthesize { text, voice: Arc::clone(&agent.voice), language: Arc::clone(&agent.language), format };
+        let ready = if fixed { self.lane.phrases().borrow().find(&phrase) } else { None };
+        if let Some(audio) = ready {
+            return self.speak_at_once(job, audio, ctx);
+        }
+        let keeping = fixed.then(|| Keeping { phrase: phrase.clone(), audio: Vec::new() });
+        if let Some(lease) = self.ask(|lane| &lane.parts().desks.tts, job, phrase, ctx) {
+            self.speaking.push(Utterance { lease, keeping, drip: Drip::default() });
+        }
+    }
+
+    pub(super) fn speak_at_once(&mut self, job: JobId, audio: Arc<[u8]>, ctx: &mut Metered<Self>) {
+        let chunk = Chunk { ms: self.mouth.format().ms_of_bytes(audio.len()) };
+        self.feed_with(Input::AudioCame { job, chunk }, Some(audio), ctx);
+        self.feed(Input::SpeechDone(job), ctx);
+    }
+
+    pub(super) fn play(&mut self) {
+        if let Some(audio) = self.hand.take() {
+            self.mouth.play(audio, self.now());
+        }
+    }
+
+    pub(super) fn clear(&mut self, ctx: &mut Metered<Self>) {
+        let spoken = self.mouth.clear(self.now(), &mut self.dialect);
+        self.after_speaking(spoken, ctx);
+    }
+
+    pub(super) fn cancel(&mut self, job: JobId) {
+        let id = contract::JobId(job.0);
+        self.ears.end(id);
+        self.thinking.take_if(|lease| lease.id() == id);
+        self.speaking.retain(|utterance| utterance.lease.id() != id);
+    }
+
+    pub(super) fn note(&mut self, note: Note) {
+        self.tally().note(note);
+        match note {
+            Note::TurnEnded => self.moments.turns += 1,
+            Note::Stale(_) | Note::Unexpected(_) | Note::UnknownMark | Note::EmptyTurn | Note::Greeted => {}
+            Note::BargeIn => self.span.in_scope(|| tracing::info!("the caller interrupts")),
+            Note::TimedOut(wait) => self.span.in_scope(|| tracing::warn!(?wait, "waited in vain")),
+            Note::SpeechFailed => self.span.in_scope(|| tracing::warn!("speech failed")),
+            Note::MindFailed => self.span.in_scope(|| tracing::warn!("the mind failed")),
+            Note::EarsFailed => self.span.in_scope(|| tracing::warn!("the ears failed")),
+        }
+    }
+
+    pub(super) fn close(&mut self, reason: CloseReason, ctx: &mut Metered<Self>) {
+        let now = self.now();
+        self.ears.close();
+        self.speaking.clear();
+        self.thinking = None;
+        self.write_recording(now);
+        let recording = self.recording.take().map(|recording| recording.path().display().to_string());
+        self.permit = None;
+        let (tally, carrier) = (&self.lane.parts().tally, self.arrival.line.carrier);
+        tally.ended(carrier, reason);
+        tally.call_seconds.observe(&Tally::CALL_BOUNDS, now);
+        self.span.in_scope(|| {
+            tracing::info!(
+                reason = reason.as_str(),
+                seconds = now.as_secs_f32(),
+                turns = self.moments.turns,
+                first_audio_ms = self.moments.first_audio.map(|first| first.as_millis() as u64),
+                recording,
+                "call ended"
+            );
+        });
+        let told = self.say.try_send(ToLeg::Close { code: reason.close_code() }).is_ok();
+        let gone = matches!(reason, CloseReason::LegLost | CloseReason::LegStalled);
+        if gone || !told {
+            ctx.stop();
+        } else {
+            self.closing = Some(now + Self::FAREWELL);
+        }
+    }
+
+    /// Asks a desk. A desk that refuses is a job that failed.
+    pub(super) fn ask<J: Job>(
+        &mut self,
+        desk: impl FnOnce(&Lane) -> &Desk<J>,
+        job: JobId,
+        order: J,
+        ctx: &mut Metered<Self>,
+    ) -> Option<Lease<J>>
+    where
+        Self: Handler<Told<J>>,
+    {
+        let answers = ctx.address().downgrade().recipient();
+        match desk(&self.lane).ask(contract::JobId(job.0), order, answers) {
+            Ok(lease) => Some(lease),
+            Err(error) => {
+                self.span.in_scope(|| tracing::warn!(role = J::ROLE.as_str(), code = error.code(), "no provider"));
+                self.feed(Input::JobFailed { job, retry: Retry::Later }, ctx);
+                None
+            }
+        }
+    }
+}

@@ -332,6 +332,35 @@ mod tests {
     }
 
     #[test]
+    fn a_line_that_becomes_quiet_is_listened_to_more_closely() {
+        let mut gate = Gate::new(8000);
+        assert_eq!(open_ms(&mut gate, &tone::noise(3000, 8000, -38.0, 1), 8000), []);
+        assert_eq!(open_ms(&mut gate, &tone::noise(200, 8000, -65.0, 2), 8000), []);
+        let open = open_ms(&mut gate, &speech(1000, 8000, -45.0), 8000);
+        assert!(open.first().is_some_and(|&first| first <= 100), "{open:?}");
+    }
+
+    #[test]
+    fn noise_that_wavers_is_learned_in_a_few_seconds() {
+        let mut gate = Gate::new(8000);
+        let mut samples = tone::silence(400, 8000);
+        for index in 0..100 {
+            samples.extend(tone::noise(100, 8000, if index % 2 == 0 { -50.0 } else { -54.0 }, index + 1));
+        }
+        let open = open_ms(&mut gate, &samples, 8000);
+        assert!(open.last().is_some_and(|&last| (1000..5000).contains(&last)), "{open:?}");
+    }
+
+    #[test]
+    fn a_constant_offset_hides_no_speech() {
+        let mut gate = Gate::new(8000);
+        let offset = vec![900; 24_000];
+        assert_eq!(open_ms(&mut gate, &offset[..8000], 8000), []);
+        let open = open_ms(&mut gate, &mixed(&speech(1000, 8000, -42.0), &offset), 8000);
+        assert!(open.first().is_some_and(|&first| first <= 100), "{open:?}");
+    }
+
+    #[test]
     fn the_size_of_pieces_does_not_matter() {
         let mut samples = tone::noise(1000, 8000, -65.0, 1);
         samples.extend(speech(1000, 8000, -30.0));

@@ -7,8 +7,9 @@ use operetta_audio::{Cut, Encoding, Format};
 use crate::{
     Carrier, Digit, Heard, Ignored, Line, MAX_BAD_MESSAGES, MAX_MARK_BYTES, MAX_NAME_BYTES, PhoneNumber, Say, Start,
     Stop, StopReason, WireError,
-    envelope::{Envelope, Fields, Text},
+    envelope::{Envelope, Fields},
     exotel::{self, Counters},
+    json::Text,
     say::{self, Spelling},
     twilio,
 };

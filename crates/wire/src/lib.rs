@@ -38,6 +38,7 @@ mod envelope;
 mod error;
 mod exotel;
 mod heard;
+mod json;
 mod line;
 mod number;
 mod say;

@@ -56,6 +56,7 @@ fn the_spelling_is_that_of_whoever_gave_the_id() {
     let media = r#"{"event":"media","stream_sid":"c01","media":{"payload":"AAAA"}}"#;
     let camel_media = r#"{"event":"media","streamSid":"c01","media":{"payload":"AAAA"}}"#;
     let nested = r#"{"event":"start","start":{"streamSid":"c01"}}"#;
+    let null = r#"{"event":"start","stream_sid":null,"streamSid":"c01"}"#;
     let bare = r#"{"event":"start","start":{"call_sid":"b01"}}"#;
     for (messages, expected) in [
         (&[media][..], "stream_sid"),
@@ -63,6 +64,7 @@ fn the_spelling_is_that_of_whoever_gave_the_id() {
         (&[media, CAMEL], "streamSid"),
         (&[media, bare], "stream_sid"),
         (&[nested], "streamSid"),
+        (&[null], "streamSid"),
         (&[SNAKE, camel_media], "stream_sid"),
     ] {
         let clear = said(&mut after(Line::exotel(), messages), Say::Clear);

@@ -23,6 +23,7 @@ mod clip;
 mod conductor;
 mod dice;
 mod listen;
+mod live;
 mod load;
 mod plan;
 mod playout;
@@ -34,6 +35,7 @@ mod socket;
 mod sound;
 mod stereo;
 mod stillborn;
+mod timeline;
 mod twiml;
 mod webhook;
 
@@ -45,11 +47,11 @@ pub use listen::{AgentSpeech, Observer, Transcriber, Unwatched};
 pub use load::{Load, LoadReport, Progress, Spread};
 pub use plan::CallPlan;
 pub use report::{
-    BargeIn, CallReport, End, Event, Failure, Greeting, LineReport, Marks, Recording, Traffic, Underruns, Violation,
-    What,
+    BargeIn, CallReport, End, Failure, Greeting, LineReport, Marks, Recording, Traffic, Underruns, Violation,
 };
 pub use script::{Act, Cue, Death, Ending, Line, Script};
 pub use signature::twilio_signature;
 pub use stereo::RecordingError;
+pub use timeline::{Event, What};
 pub use twiml::{StreamOrder, TwimlError, read_twiml};
 pub use url::Url;

@@ -1,4 +1,4 @@
-use crate::report::Event;
+use crate::timeline::Event;
 use futures_util::future::LocalBoxFuture;
 
 /// Watches calls as they go on.

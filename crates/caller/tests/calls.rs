@@ -6,8 +6,8 @@ mod engine;
 use engine::{Leg, serve, speech};
 use futures_util::future::LocalBoxFuture;
 use operetta_caller::{
-    Audience, CallPlan, CallReport, Caller, Carrier, Counters, Cue, Death, End, Ending, Failure, Fault, Line, Load,
-    Manner, Script, Unwatched, Url, What,
+    AgentSpeech, Audience, CallPlan, CallReport, Caller, Carrier, Counters, Cue, Death, End, Ending, Event, Failure,
+    Fault, Line, Load, Manner, Observer, Script, Transcriber, Unwatched, Url, What,
 };
 use std::time::Duration;
 
@@ -362,4 +362,48 @@ async fn callers_may_die_of_anything() {
     assert_eq!((report.calls, report.good), (120, 120), "{:?}", report.failures);
     assert_eq!(report.deaths.len(), 10);
     assert_eq!(report.deaths.values().sum::<u64>(), 120);
+}
+
+/// Understands nothing but lengths.
+struct Lengths;
+
+impl Transcriber for Lengths {
+    fn transcribe(&self, speech: AgentSpeech) -> LocalBoxFuture<'static, Option<String>> {
+        Box::pin(async move {
+            (speech.turn < 2).then(|| format!("{} ms", speech.samples.len() * 1000 / speech.rate_hz as usize))
+        })
+    }
+}
+
+struct Seen(Vec<Event>);
+
+impl Observer for Seen {
+    fn saw(&mut self, call: usize, event: &Event) {
+        assert_eq!(call, 7);
+        self.0.push(event.clone());
+    }
+}
+
+#[actix_rt::test]
+async fn the_agents_turns_are_transcribed_as_they_were_heard() {
+    let script = Script::new().line(Line::speak("hello", speech(300))).line(Line::press("42"));
+    let plan = CallPlan::new(Carrier::Exotel, socket(&serve(receptionist)), script);
+    let mut seen = Seen(Vec::new());
+    let report = Caller::new().place(&plan, 7, Audience { observer: &mut seen, transcriber: Some(&Lengths) }).await;
+    assert_eq!(report.failures(), []);
+    assert_eq!(seen.0, report.events);
+    let mut words: Vec<_> = report
+        .events
+        .iter()
+        .filter_map(|event| match &event.what {
+            What::AgentWords { turn, text } => Some((*turn, text.clone())),
+            _ => None,
+        })
+        .collect();
+    words.sort();
+    let lengths: Vec<usize> =
+        words.iter().take(2).map(|(_, text)| text.trim_end_matches(" ms").parse().unwrap()).collect();
+    // The tone and the quiet after it by which its end was known.
+    assert!((950..1150).contains(&lengths[0]) && (850..1050).contains(&lengths[1]), "{words:?}");
+    assert_eq!(words[2], (2, String::new()));
 }

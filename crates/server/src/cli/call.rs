@@ -215,6 +215,9 @@ impl Call {
 /// Writes recording and timeline; the paths written.
 fn save_call(report: &CallReport, out: &Path) -> Result<Vec<PathBuf>, String> {
     let mut saved = Vec::new();
+    if let Some(folder) = out.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        fs::create_dir_all(folder).map_err(|error| format!("{} cannot be made: {error}", folder.display()))?;
+    }
     if let Some(recording) = report.recording.as_ref().filter(|_| report.started_at_ms.is_some()) {
         recording.write_wav(out).map_err(|error| format!("{}: {error}", out.display()))?;
         saved.push(out.to_owned());

@@ -22,8 +22,10 @@ pub(super) struct Show<W> {
     note: String,
     /// Turns that wait for their words: when they began, how long they were, their note.
     turns: BTreeMap<usize, Turn>,
-    /// The turn that is going on.
-    turn: usize,
+    /// Turns of the agent whose line cannot be printed yet: their words or their length are to come.
+    awaited: usize,
+    /// Lines that wait for those turns, so that the call reads in its order.
+    held: Vec<(f64, String)>,
 }
 
 #[derive(Default)]
@@ -63,7 +65,8 @@ impl<W: Write> Show<W> {
             webhook: String::new(),
             note: String::new(),
             turns: BTreeMap::new(),
-            turn: 0,
+            awaited: 0,
+            held: Vec::new(),
         }
     }
 
@@ -73,10 +76,11 @@ impl<W: Write> Show<W> {
         if report.started_at_ms.is_some() {
             let answers: Vec<String> =
                 report.lines.iter().filter_map(|it| it.answer_ms).map(|ms| format!("{ms:.0}")).collect();
-            let first = report.first_sound_ms.map_or("none".to_owned(), |ms| format!("{ms:.0} ms"));
+            let greeting = report.greeting.and(report.first_sound_ms);
+            let greeting = greeting.map_or("no greeting".to_owned(), |ms| format!("greeting in {ms:.0} ms"));
             let clears: Vec<String> =
                 report.lines.iter().filter_map(|it| it.barge_in?.clear_ms).map(|ms| format!("{ms:.0}")).collect();
-            let mut figures = vec![format!("greeting {first}")];
+            let mut figures = vec![greeting];
             if !answers.is_empty() {
                 figures.push(format!("answers {} ms", answers.join(", ")));
             }
@@ -110,7 +114,21 @@ impl<W: Write> Show<W> {
             return;
         }
         let state = self.paint.with(style, &format!("{state:<13}"));
-        self.write(&format!("  {:05.2}  {state} {text}", at_ms / 1000.0));
+        let line = format!("  {:05.2}  {state} {text}", at_ms / 1000.0);
+        if self.awaited > 0 {
+            self.held.push((at_ms, line));
+        } else {
+            self.write(&line);
+        }
+    }
+
+    /// Prints what was held, by its time.
+    fn release(&mut self) {
+        let mut held = std::mem::take(&mut self.held);
+        held.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+        for (_, line) in held {
+            self.write(&line);
+        }
     }
 
     /// A line without a time.
@@ -127,13 +145,19 @@ impl<W: Write> Show<W> {
     fn say_turn(&mut self, number: usize, words: Option<&str>) {
         let Some(turn) = self.turns.get_mut(&number).filter(|turn| !turn.said) else { return };
         turn.said = true;
-        let mut text =
-            words.map_or_else(|| format!("({:.1} s of speech)", turn.ms / 1000.0), |words| format!("{words:?}"));
+        let mut text = match words {
+            None | Some("") => format!("({:.1} s of speech)", turn.ms / 1000.0),
+            Some(words) => format!("{words:?}"),
+        };
         if turn.interrupted {
             text += " …";
         }
         let (at_ms, note) = (turn.at_ms, self.paint.with(Style::new().dimmed(), &turn.note));
         self.line(at_ms, "agent", Style::new().cyan(), format!("{text:<60} {note}").trim_end());
+        self.awaited = self.awaited.saturating_sub(1);
+        if self.awaited == 0 {
+            self.release();
+        }
     }
 
     fn end(&mut self, at_ms: f64, end: &End) {
@@ -166,7 +190,7 @@ impl<W: Write> Observer for Show<W> {
             What::Answered { ms, .. } if *ms >= 0.0 => self.note = format!("answered in {ms:.0} ms"),
             What::Answered { ms, .. } => self.note = format!("{:.0} ms before the caller had finished", -ms),
             What::AgentBegan { turn } => {
-                self.turn = *turn;
+                self.awaited += 1;
                 let note = std::mem::take(&mut self.note);
                 self.turns.insert(*turn, Turn { at_ms: at, note, ..Turn::default() });
             }
@@ -240,8 +264,8 @@ mod tests {
             lines.lines().map(|it| it.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
         let expected = [
             "00.00 connected exotel → ws://127.0.0.1:8080/exotel/media webhook 3 ms",
-            "02.70 caller \"Hello?\"",
             "00.04 agent \"Asha Clinic.\" first audio 21 ms after start",
+            "02.70 caller \"Hello?\"",
             "04.11 agent (0.9 s of speech) answered in 640 ms",
             "06.00 ended caller hung up",
         ];
@@ -264,7 +288,7 @@ mod tests {
                 Ok(())
             }
         }
-        let mut show = Show::new(Gone, &plan(), Paint(false), true, false);
+        let mut show = Show::new(Gone, &plan(), Paint(false), false, false);
         for (at_ms, what) in call() {
             show.saw(0, &Event { at_ms, what });
         }

@@ -298,7 +298,8 @@ mod tests {
 
     #[test]
     fn headers_are_judged() {
-        let rows: &[(&str, &[(u8, u64)], Result<(), Fault>)] = &[
+        type Row = (&'static str, &'static [(u8, u64)], Result<(), Fault>);
+        let rows: &[Row] = &[
             ("text", &[(0x81, 1000)], Ok(())),
             ("text, one byte too long", &[(0x81, 1001)], Err(Fault::TooLarge)),
             ("a tebibyte", &[(0x81, 1 << 40)], Err(Fault::TooLarge)),

@@ -1,1 +1,9 @@
-fn main() {}
+//! The `operetta` program.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    operetta_server::cli::Cli::parse().run()
+}

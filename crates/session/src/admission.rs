@@ -115,7 +115,7 @@ impl Grant {
 }
 
 /// A token was given out.
-#[derive(Debug, Message)]
+#[derive(Debug, Message, PartialEq, Eq)]
 #[rtype(result = "()")]
 pub struct Granted {
     /// The token's digest.

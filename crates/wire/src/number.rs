@@ -38,13 +38,20 @@ impl PhoneNumber {
     }
 
     /// Whether both name the same line: equal, or equal in their last digits once trunk and country prefixes are set
-    /// aside. `+911000000002` and `01000000002` are the same line; short numbers must be equal.
+    /// aside. `+911000000002` and `01000000002` are the same line. Short numbers, and numbers that both have their
+    /// country, must be equal: `+91 202…` is not `+1 202…`.
     pub fn same_line(&self, other: &Self) -> bool {
         let (mine, theirs) = (self.significant(), other.significant());
-        if mine.len().min(theirs.len()) < COMPARABLE_DIGITS {
-            return mine == theirs;
-        }
-        mine.ends_with(theirs) || theirs.ends_with(mine)
+        let (short, whole, long) = if mine.len() <= theirs.len() {
+            (mine, self.has_country(), theirs)
+        } else {
+            (theirs, other.has_country(), mine)
+        };
+        short == long || (!whole && short.len() >= COMPARABLE_DIGITS && long.ends_with(short))
+    }
+
+    fn has_country(&self) -> bool {
+        self.0.starts_with('+') || self.0.starts_with("00")
     }
 
     fn significant(&self) -> &str {
@@ -110,5 +117,7 @@ mod tests {
         assert!(!line("+911000000002").same_line(&line("01000000003")));
         assert!(!line("02").same_line(&line("+911000000002")));
         assert!(line("112").same_line(&line("112")));
+        assert!(!line("+912025550199").same_line(&line("+12025550199")));
+        assert!(!line("+912025550199").same_line(&line("0012025550199")));
     }
 }

@@ -36,7 +36,7 @@ impl PublicUrl {
     }
 
     /// The plain address of a listener.
-    pub(super) fn of_address(address: SocketAddr) -> Self {
+    pub(crate) fn of_address(address: SocketAddr) -> Self {
         Self { origin: format!("http://{address}") }
     }
 

@@ -1,0 +1,60 @@
+//! Turns the configuration's agents into those of the session.
+
+use std::sync::Arc;
+
+use operetta_call as call;
+use operetta_session::{Agent, Agents};
+use operetta_wire::PhoneNumber;
+
+use crate::config::{self, Settings};
+
+/// All agents of the configuration, which has checked that the default one is among them.
+pub(crate) fn agents(settings: &Settings, voice: &str) -> Option<Agents> {
+    let (default, others): (Vec<_>, Vec<_>) =
+        settings.agents.iter().partition(|(name, _)| **name == settings.default_agent);
+    let (name, default) = default.first()?;
+    Some(Agents::new(agent(name, default, voice), others.iter().map(|(name, other)| agent(name, other, voice))))
+}
+
+fn agent(name: &str, agent: &config::Agent, default_voice: &str) -> Agent {
+    Agent {
+        name: name.into(),
+        voice: if agent.voice == "default" { default_voice } else { &agent.voice }.into(),
+        language: agent.language.as_str().into(),
+        prompt: agent.prompt.as_str().into(),
+        numbers: agent.numbers.iter().filter_map(|number| PhoneNumber::read(number)).collect(),
+        settings: Arc::new(call::Settings {
+            mode: match agent.mode {
+                config::Mode::Bare => call::Mode::Bare,
+                config::Mode::Beep => call::Mode::Beep,
+                config::Mode::Full => call::Mode::Full,
+            },
+            barge_in: agent.barge_in,
+            lines: call::Lines {
+                greeting: agent.greeting.as_str().into(),
+                still_there: agent.lines.still_there.as_str().into(),
+                not_understood: agent.lines.not_understood.as_str().into(),
+                goodbye: agent.lines.goodbye.as_str().into(),
+            },
+            timing: timing(&agent.timing),
+        }),
+    }
+}
+
+fn timing(timing: &config::Timing) -> call::Timing {
+    call::Timing {
+        comfort_after_ms: timing.comfort_after_ms,
+        fallback_after_ms: timing.fallback_after_ms,
+        first_audio_ms: timing.tts_total_ms,
+        audio_gap_ms: timing.audio_gap_ms,
+        mind_ms: timing.mind_ms,
+        speech_ms: timing.barge_in_min_speech_ms,
+        endpoint_ms: timing.endpoint_ms,
+        final_ms: timing.final_ms,
+        digits_ms: timing.digits_ms,
+        idle_ms: timing.idle_ms,
+        idle_prompts: timing.idle_prompts,
+        call_ms: timing.max_call_secs.saturating_mul(1000),
+        ..call::Timing::default()
+    }
+}

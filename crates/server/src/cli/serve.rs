@@ -1,0 +1,96 @@
+//! `operetta serve`.
+
+use std::{
+    io::{self, ErrorKind, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::Args;
+
+use super::demo;
+use crate::{
+    config::{self, Problems, Settings},
+    logging, providers,
+    serve::{Addresses, serve},
+};
+
+/// The exit code of a configuration that cannot be used (`EX_CONFIG` of sysexits.h).
+const UNUSABLE: u8 = 78;
+
+/// Answer calls
+///
+/// Ends after SIGTERM or SIGINT, when the calls in progress have ended; a second signal ends it at once.
+#[derive(Clone, Debug, Args)]
+pub struct Serve {
+    /// The configuration file; without it, defaults and environment only
+    #[arg(short, long, value_name = "FILE", env = "OPERETTA_CONFIG")]
+    config: Option<PathBuf>,
+    /// Serve carriers that prove nothing, on any address
+    #[arg(long)]
+    insecure: bool,
+    /// Place one call to itself, over the Exotel wire, and go on serving
+    #[arg(long)]
+    demo: bool,
+}
+
+impl Serve {
+    /// Serves. Nothing is bound before the configuration is known to be whole.
+    pub fn run(self) -> ExitCode {
+        let settings = match self.settings() {
+            Ok(settings) => settings,
+            Err(problems) => {
+                complain(&problems.to_string());
+                return ExitCode::from(UNUSABLE);
+            }
+        };
+        if let Err(error) = logging::start(&settings.log) {
+            complain(&format!("{error:#}"));
+            return ExitCode::from(UNUSABLE);
+        }
+        // One careless feature compiles a second provider in, and then rustls refuses to guess.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let providers = match providers::embedded(&settings) {
+            Ok(providers) => providers,
+            Err(error) => {
+                complain(&format!("the embedded speech cannot start: {error}"));
+                return ExitCode::FAILURE;
+            }
+        };
+        let demo = self.demo;
+        let served = serve(settings, providers, move |addresses| {
+            announce(addresses);
+            if demo {
+                demo::start(*addresses);
+            }
+        });
+        match served {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                complain(&format!("{error:#}"));
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    fn settings(&self) -> Result<Settings, Problems> {
+        let mut settings = Settings::load(self.config.as_deref(), config::environment())?.settings;
+        settings.http.insecure |= self.insecure;
+        settings.check_exposure()?;
+        Ok(settings)
+    }
+}
+
+/// Tells whoever started the program that calls can come, and where.
+fn announce(addresses: &Addresses) {
+    let line = format!("ready http://{} admin http://{}", addresses.carriers, addresses.admin);
+    let told = writeln!(io::stdout().lock(), "{line}");
+    if told.is_err_and(|error| error.kind() != ErrorKind::BrokenPipe) {
+        tracing::warn!("standard output cannot be written to");
+    }
+}
+
+fn complain(what: &str) {
+    // Where even this cannot be written nobody is left to tell.
+    let _ = writeln!(io::stderr().lock(), "error: {what}");
+}

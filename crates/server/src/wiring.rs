@@ -1,0 +1,194 @@
+//! The one place where parts are put together: which providers a lane has, what it shares with the others.
+
+use std::{
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use actix::Addr;
+use operetta_call::Limits;
+use operetta_session::{Admission, Agents, Arrival, CallActor, Lane, LaneParts, Leg, Proof, Tally};
+use operetta_stage::{Clock, Metered, Playbill, Policy, lag};
+use operetta_wire::{Carrier, Line};
+use operetta_workers::Recorder;
+use tokio::sync::watch;
+
+use crate::{
+    auth::{ExotelKeys, TwilioKeys},
+    config::{PublicUrl, Settings},
+    leg::{LegSettings, LegTally},
+    metrics::{Metrics, Requests, Sources},
+    providers::Providers,
+    routes::{CallOpener, Edge, ExotelEdge, TwilioEdge, Upgrade, health::Readiness},
+};
+
+/// Gives a leg to a call of its lane.
+struct Opener {
+    lane: Lane,
+    settings: Arc<Settings>,
+}
+
+impl CallOpener for Opener {
+    fn open(&self, leg: Leg, upgrade: Upgrade) {
+        let (exotel, twilio) = (&self.settings.exotel, &self.settings.twilio);
+        let (line, lead_ms) = match upgrade.carrier {
+            Carrier::Exotel => {
+                // The address of the socket, or what came with it, is Exotel's proof: its stream may begin without a start.
+                let line = Line { extras: exotel.extras, chunk_bytes: exotel.chunk_bytes, ..Line::exotel() };
+                (Line { implicit_start: true, ..line }, exotel.lead_ms)
+            }
+            Carrier::Twilio => {
+                let chunk_bytes = Some(twilio.frame_ms as usize * MULAW_BYTES_PER_MS);
+                let implicit_start = upgrade.proof == Proof::Upgrade;
+                (Line { chunk_bytes, implicit_start, ..Line::twilio() }, twilio.lead_ms)
+            }
+        };
+        let line = Line { duplex: upgrade.duplex, rate_hint_hz: upgrade.rate_hint_hz, ..line };
+        let arrival = Arrival { line, proof: upgrade.proof, lead_ms, token: upgrade.token };
+        CallActor::open(leg, arrival, &self.lane);
+    }
+}
+
+const MULAW_BYTES_PER_MS: usize = 8;
+
+/// What all lanes share: settings nobody can change, counters, and addresses of actors and threads of their own.
+#[derive(Clone)]
+pub(crate) struct House<P> {
+    /// The settings.
+    pub settings: Arc<Settings>,
+    /// Lets calls in.
+    pub admission: Addr<Admission>,
+    /// Becomes true when calls have to end.
+    pub ending: watch::Receiver<bool>,
+    /// Whether new calls are wanted.
+    pub readiness: watch::Receiver<Readiness>,
+    /// Requests served.
+    pub requests: Requests,
+    agents: Arc<Agents>,
+    providers: P,
+    recorder: Option<Recorder>,
+    clock: Clock,
+    lanes: Arc<Vec<(Playbill, Arc<Tally>)>>,
+    opened: Arc<AtomicUsize>,
+    legs: Arc<LegTally>,
+}
+
+impl<P: Providers> House<P> {
+    /// A house of `settings`. Needs a runtime: the admission begins to work at once, on this thread.
+    pub(crate) fn build(
+        settings: Arc<Settings>,
+        agents: Agents,
+        providers: P,
+        recorder: Option<Recorder>,
+        readiness: watch::Receiver<Readiness>,
+        ending: watch::Receiver<bool>,
+    ) -> (Self, Playbill) {
+        let clock = Clock::system();
+        let front = Playbill::new("main");
+        let admission = Admission::new(clock.clone(), settings.http.max_calls);
+        let (admission, _detached) = Metered::run(admission, Admission::MAILBOX, &front);
+        let lanes = (0..settings.lanes()).map(|lane| (Playbill::new(format!("w{lane}")), Arc::default())).collect();
+        let house = Self {
+            agents: Arc::new(agents),
+            settings,
+            admission,
+            ending,
+            readiness,
+            legs: Arc::default(),
+            requests: Requests::new(),
+            providers,
+            recorder,
+            clock,
+            lanes: Arc::new(lanes),
+            opened: Arc::default(),
+        };
+        (house, front)
+    }
+
+    /// A lane for the thread this is called on.
+    pub(crate) fn lane(&self) -> (Lane, lag::Watch) {
+        // A thread that died and was started again takes over counters that only grow.
+        let number = self.opened.fetch_add(1, Ordering::Relaxed) % self.lanes.len();
+        let (bill, tally) = &self.lanes[number];
+        // A call has one job of each kind that lasts, and at most two of those that do not.
+        let policy = Policy { seats: self.settings.http.max_calls * 2, ..Policy::default() };
+        let parts = LaneParts {
+            bill: bill.clone(),
+            tally: Arc::clone(tally),
+            clock: self.clock.clone(),
+            agents: Arc::clone(&self.agents),
+            admission: self.admission.clone(),
+            limits: Limits { start_ms: self.settings.http.leg.start_secs as u32 * 1000 },
+            leg_stall_ms: self.settings.http.leg.stall_ms as u32,
+            desks: self.providers.desks(policy, bill),
+            recorder: self.recorder.clone(),
+            draining: self.ending.clone(),
+        };
+        (Lane::new(parts), lag::watch(bill))
+    }
+
+    /// What carriers meet on a lane.
+    pub(crate) fn edge(&self, lane: Lane, public_url: PublicUrl) -> Edge {
+        let settings = &self.settings;
+        let requests = self.requests.clone();
+        Edge {
+            public_url,
+            exotel: settings.exotel.enabled.then(|| ExotelEdge {
+                keys: ExotelKeys::new(
+                    settings.exotel.username.clone().zip(settings.exotel.password.clone()),
+                    settings.exotel.secret.clone(),
+                ),
+                media_path: settings.http.ws_path.clone(),
+                sample_rate_hz: 8000,
+            }),
+            twilio: settings.twilio.enabled.then(|| TwilioEdge {
+                keys: TwilioKeys::new(settings.twilio.auth_tokens.clone(), settings.twilio.slash_form),
+            }),
+            grants: Rc::new(self.admission.clone()),
+            opener: Rc::new(Opener { lane, settings: Arc::clone(settings) }),
+            leg: LegSettings {
+                message_bytes: settings.http.leg.message_bytes,
+                ping_every: Duration::from_secs(settings.http.leg.ping_secs),
+                silence_limit: Duration::from_secs(settings.http.leg.dead_secs),
+                tally: Arc::clone(&self.legs),
+                ..LegSettings::default()
+            },
+            on_refused: Rc::new(move |carrier| requests.signature_failed(carrier.as_str())),
+            body_deadline: Edge::BODY_DEADLINE,
+        }
+    }
+
+    /// Whether every lane takes calls.
+    pub(crate) fn is_open(&self) -> bool {
+        self.opened.load(Ordering::Relaxed) >= self.lanes.len()
+    }
+
+    /// Waits until every lane takes calls.
+    pub(crate) async fn wait_until_open(&self) {
+        while !self.is_open() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// What operators scrape.
+    pub(crate) fn metrics(&self, front: Playbill) -> Metrics {
+        let sources = Sources {
+            bills: self.lanes.iter().map(|(bill, _)| bill.clone()).chain([front]).collect(),
+            tallies: self.lanes.iter().map(|(_, tally)| Arc::clone(tally)).collect(),
+            recorder: self.recorder.clone(),
+            legs: Arc::clone(&self.legs),
+            capacity: self.settings.http.max_calls,
+            readiness: self.readiness.clone(),
+        };
+        Metrics::new(sources, &self.requests)
+    }
+
+    /// How long calls may go on once no new ones are wanted.
+    pub(crate) fn patience(&self) -> Duration {
+        Duration::from_secs(self.settings.drain.drain_secs)
+    }
+}

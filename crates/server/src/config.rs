@@ -10,7 +10,6 @@ mod audit;
 mod exposure;
 mod hint;
 mod layers;
-mod number;
 mod problem;
 mod public_url;
 mod reference;

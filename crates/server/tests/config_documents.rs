@@ -120,7 +120,7 @@ fn the_examples_are_valid() {
     let secrets = secrets.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let whole = Settings::load(Some(&path), secrets.into_iter()).unwrap().settings;
     whole.check_exposure().unwrap();
-    assert_eq!(whole.agent_for(None, Some("+912255500100")).0, "lotus-clinic");
+    assert!(!whole.agents["lotus-clinic"].numbers.is_empty());
 }
 
 #[test]

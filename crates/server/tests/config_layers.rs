@@ -66,8 +66,8 @@ fn defaults_alone_are_a_working_configuration() {
     assert!(settings.recording.enabled);
     assert!(settings.lanes() >= 1);
     assert_eq!(settings.base_url().ws(&settings.http.ws_path), "ws://127.0.0.1:8080/exotel/media");
-    let (name, agent) = settings.agent_for(None, None);
-    assert_eq!((name, agent.mode, agent.voice.as_str()), ("asha", Mode::Full, "default"));
+    let agent = &settings.agents[&settings.default_agent];
+    assert_eq!((settings.default_agent.as_str(), agent.mode, agent.voice.as_str()), ("asha", Mode::Full, "default"));
     assert!(!agent.greeting.is_empty());
     assert!(loaded.effective.iter().all(|setting| setting.origin == Origin::Default));
 }
@@ -168,11 +168,7 @@ fn agents_inherit_what_they_do_not_override() {
     // The built-in agent has made room.
     assert_eq!(settings.agents.keys().collect::<Vec<_>>(), ["acme", "zebra"]);
 
-    let agent = |wanted, called| settings.agent_for(wanted, called).0;
-    assert_eq!(agent(None, None), "acme");
-    assert_eq!(agent(Some("Zebra"), Some("02255500100")), "zebra");
-    assert_eq!(agent(Some("nobody"), Some("02255500100")), "acme");
-    assert_eq!(agent(None, Some("+12025550100")), "acme");
+    assert_eq!(settings.default_agent, "acme");
 }
 
 #[test]
@@ -294,8 +290,8 @@ fn each_wrong_value_is_refused_with_what_was_expected() {
             "file agents.asha.greting: unknown key (did you mean `agents.asha.greeting`?)",
         ),
         (
-            "[agents.asha]\nnumbers = [\"12\"]",
-            "file agents.asha.numbers: expected a number of 3 to 20 digits, or a sip: or client: address, found \"12\"",
+            "[agents.asha]\nnumbers = [\"1\"]",
+            "file agents.asha.numbers: expected a number of 2 to 20 digits, found \"1\"",
         ),
         (
             "[agents.asha]\nnumbers = [\"+912255500100\", \"02255500100\"]",

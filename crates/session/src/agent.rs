@@ -48,7 +48,7 @@ impl Agents {
         granted
             .into_iter()
             .chain(named)
-            .find_map(|name| self.iter().find(|agent| &*agent.name == name))
+            .find_map(|name| self.iter().find(|agent| agent.name.eq_ignore_ascii_case(name.trim())))
             .or_else(|| called.and_then(|called| self.of_number(called)))
             .unwrap_or(&self.default)
             .clone()
@@ -56,5 +56,52 @@ impl Agents {
 
     fn of_number(&self, called: &PhoneNumber) -> Option<&Arc<Agent>> {
         self.iter().find(|agent| agent.numbers.iter().any(|number| number.same_line(called)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn agent(name: &str, numbers: &[&str]) -> Agent {
+        Agent {
+            name: name.into(),
+            voice: "kal".into(),
+            language: "en-IN".into(),
+            prompt: "".into(),
+            numbers: numbers.iter().filter_map(|number| PhoneNumber::read(number)).collect(),
+            settings: Arc::default(),
+        }
+    }
+
+    #[test]
+    fn a_call_is_answered_by_who_is_asked_for_then_by_who_has_the_number_then_by_the_default() {
+        let agents = Agents::new(agent("acme", &["+91 22 5550 0100"]), [agent("zebra", &["+1 202 555 0100"])]);
+        let rows = [
+            (None, &[][..], None, "acme"),
+            (Some("zebra"), &[], None, "zebra"),
+            (None, &[("businessId", " Zebra ")], None, "zebra"),
+            (Some("zebra"), &[("agent", "acme")], None, "zebra"),
+            (None, &[("agent", "nobody"), ("businessId", "zebra")], None, "zebra"),
+            (None, &[("agent", "nobody")], Some("+912255500100"), "acme"),
+            (None, &[], Some("+12025550100"), "zebra"),
+            (None, &[], Some("+442025550100"), "acme"),
+        ];
+        for (granted, parameters, called, expected) in rows {
+            let start = Start {
+                stream_sid: "MZ1".into(),
+                call_sid: None,
+                account_sid: None,
+                from: None,
+                to: None,
+                parameters: parameters.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+                parameters_dropped: 0,
+                format: operetta_audio::Format::MULAW_8K,
+                implicit: false,
+            };
+            let called = called.and_then(PhoneNumber::read);
+            let chosen = agents.select(granted, &start, called.as_ref());
+            assert_eq!(&*chosen.name, expected, "{granted:?} {parameters:?}");
+        }
     }
 }

@@ -1,8 +1,10 @@
 //! What one value cannot show: settings that need each other, or that do not fit each other.
 
+use operetta_wire::PhoneNumber;
+
 use super::{
     audit::Effective,
-    hint, number,
+    hint,
     problem::{Origin, Problem, ProblemKind, Problems},
     settings::{Agent, Settings, Timing, TtsProvider},
     shape::VOICES,
@@ -48,9 +50,8 @@ impl Rules<'_> {
                 self.add(&format!("{key}.greeting"), "is missing: every agent greets its callers".to_owned(), None);
             }
             self.voice(&key, agent);
-            for number in agent.numbers.iter().filter(|number| !number::is_usable(number)) {
-                let what =
-                    format!("expected a number of 3 to 20 digits, or a sip: or client: address, found {number:?}");
+            for number in agent.numbers.iter().filter(|number| PhoneNumber::read(number).is_none()) {
+                let what = format!("expected a number of 2 to 20 digits, found {number:?}");
                 self.add(&format!("{key}.numbers"), what, None);
             }
         }
@@ -80,13 +81,14 @@ impl Rules<'_> {
     /// A called number leads to one agent, or nobody could say to which.
     fn numbers(&mut self) {
         let agents = &self.settings.agents;
-        let all: Vec<(&str, &str)> = agents
+        let all: Vec<(&str, &str, PhoneNumber)> = agents
             .iter()
             .flat_map(|(name, agent)| agent.numbers.iter().map(move |number| (name.as_str(), number.as_str())))
+            .filter_map(|(name, spelled)| Some((name, spelled, PhoneNumber::read(spelled)?)))
             .collect();
-        for (i, (name, number)) in all.iter().enumerate() {
-            if let Some((other, spelled)) = all.iter().take(i).find(|(_, earlier)| number::same(earlier, number)) {
-                let what = format!("{number:?} is listed twice: agents.{other}.numbers has {spelled:?}");
+        for (i, (name, spelled, number)) in all.iter().enumerate() {
+            if let Some((other, earlier, _)) = all.iter().take(i).find(|(.., earlier)| earlier.same_line(number)) {
+                let what = format!("{spelled:?} is listed twice: agents.{other}.numbers has {earlier:?}");
                 self.add(&format!("agents.{name}.numbers"), what, None);
             }
         }

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::{number, public_url::PublicUrl};
+use super::public_url::PublicUrl;
 
 /// Every setting of the engine, checked: what [`Settings::load`](super) lets through needs no second look.
 ///
@@ -92,9 +92,6 @@ pub struct LegLimits {
     /// How long we wait for `start` or media.
     #[schemars(range(min = 1, max = 60))]
     pub start_secs: u64,
-    /// What we hold for a peer that reads slowly.
-    #[schemars(range(min = 65_536, max = 1_048_576))]
-    pub send_buffer_bytes: usize,
 }
 
 /// The listener for health, readiness and metrics.
@@ -211,7 +208,7 @@ pub struct Agent {
     /// Whether callers may interrupt the agent.
     #[serde(default = "yes")]
     pub barge_in: bool,
-    /// Called numbers that reach this agent, in any usual spelling, or `sip:` and `client:` addresses.
+    /// Called numbers that reach this agent, in any usual spelling.
     #[serde(default)]
     #[schemars(length(max = 1000), inner(length(min = 1, max = 128)))]
     pub numbers: Vec<String>,
@@ -289,9 +286,6 @@ pub struct Lines {
     /// Said when the caller's words made no sense.
     #[schemars(length(min = 1, max = 500))]
     pub not_understood: String,
-    /// Said, from a recording, when speech or mind is late or broken.
-    #[schemars(length(min = 1, max = 500))]
-    pub apology: String,
 }
 
 /// Stereo recordings of calls.
@@ -352,30 +346,6 @@ impl Settings {
             }
             PublicUrl::of_address(address)
         })
-    }
-
-    /// The agent for a call, with its name: the one that the call asks for by name (a custom parameter), else the one that
-    /// has the called number, else the default. A name or number that nobody has is no error: a caller waits on the line.
-    pub fn agent_for(&self, wanted: Option<&str>, called: Option<&str>) -> (&str, &Agent) {
-        wanted
-            .and_then(|name| self.agent_named(name))
-            .or_else(|| called.and_then(|number| self.agent_at(number)))
-            .or_else(|| self.agent_named(&self.default_agent))
-            .unwrap_or_else(|| unreachable!("the rules refuse a default agent that does not exist"))
-    }
-
-    /// The agent of this name, in any case.
-    pub fn agent_named(&self, name: &str) -> Option<(&str, &Agent)> {
-        let (name, agent) = self.agents.get_key_value(name.trim().to_ascii_lowercase().as_str())?;
-        Some((name, agent))
-    }
-
-    /// The agent that has this called number, in any usual spelling: `+912261234567`, `02261234567`, `22 6123 4567`.
-    pub fn agent_at(&self, called: &str) -> Option<(&str, &Agent)> {
-        self.agents
-            .iter()
-            .find(|(_, agent)| agent.numbers.iter().any(|own| number::same(own, called)))
-            .map(|(name, agent)| (name.as_str(), agent))
     }
 }
 

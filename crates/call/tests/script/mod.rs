@@ -11,8 +11,8 @@
 use std::sync::Arc;
 
 use operetta_call::{
-    At, Call, Chunk, Clip, Dialogue, Digit, Effect, Input, JobId, Limits, MarkId, Mode, Next, Note, PhaseName, Refusal,
-    Retry, Settings, Speaker, Speech, Start, Stop, StreamSid, Wait,
+    At, Call, Chunk, Clip, Dialogue, Digit, Effect, Effects, Input, JobId, Limits, MarkId, Mode, Next, Note, PhaseName,
+    Refusal, Retry, Settings, Speaker, Speech, Start, Stop, StreamSid, Wait,
 };
 
 /// One call that is being written.
@@ -42,10 +42,14 @@ impl Script {
         if line == "dialogue" {
             return self.dialogue();
         }
+        self.feed(line).iter().map(word_of).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Feeds one input, written as `+1234 input`.
+    pub(crate) fn feed(&mut self, line: &str) -> Effects {
         let (at, input) = line.split_once(' ').unwrap_or_else(|| panic!("no input in {line:?}"));
         self.now = At::from_ms(number(at.trim_start_matches('+')));
-        let effects = self.call.step(self.now, input_of(input.trim()));
-        effects.iter().map(word_of).collect::<Vec<_>>().join(", ")
+        self.call.step(self.now, input_of(input.trim()))
     }
 
     /// Plays a story; returns every line that brought something else than it says.

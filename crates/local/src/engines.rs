@@ -36,7 +36,8 @@ pub struct Config {
     pub stt_threads: usize,
     /// Threads that speak.
     pub tts_threads: usize,
-    /// Threads that tell speech from noise; one keeps up with about 100 callers who speak at the same time.
+    /// Threads that tell speech from noise; one keeps up with about 500 callers who speak at the same time, without model
+    /// files with 100.
     pub vad_threads: usize,
     /// Jobs that may wait for each thread of recognition and of speech; more are refused as busy.
     pub queue: usize,
@@ -117,7 +118,7 @@ impl Engines {
         let ears = (0..config.vad_threads.max(1))
             .map(|_| {
                 let silero = silero.clone();
-                Workshop::start("operetta-vad", 1, SOUNDS, move |pool| Ears::new(silero.clone(), pool))
+                Workshop::start("operetta-vad", 1, SOUNDS, move |_| Ears::new(silero.clone()))
             })
             .collect::<Result<_, _>>()?;
         Ok(Self(Arc::new(House { mouths, scribes, ears, calls: AtomicU64::new(0), voice, lines })))
@@ -160,6 +161,20 @@ impl Engines {
     /// A worker that thinks: handles `Ask<Complete>`. It needs no thread and no model.
     pub fn receptionist(&self) -> Receptionist {
         Receptionist::new()
+    }
+
+    /// Engines whose voices are done by `mouths`.
+    #[cfg(test)]
+    pub(crate) fn with_mouths(mouths: Workshop<Utter>) -> Self {
+        let voice = Voice::Flite(FliteVoice::Kal);
+        Self(Arc::new(House {
+            mouths,
+            scribes: None,
+            ears: Vec::new(),
+            calls: AtomicU64::new(0),
+            voice,
+            lines: Vec::new(),
+        }))
     }
 
     pub(crate) fn utter(&self, utter: Utter) -> Result<(), Utter> {

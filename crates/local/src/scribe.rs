@@ -40,8 +40,7 @@ impl Scribe {
         let audio: Vec<f32> = resample(samples, rate_hz, moonshine::RATE_HZ)?.into_iter().map(float).collect();
         let understood = self.moonshine.transcribe(&audio, &self.pool)?;
         if understood.forced
-            && (moonshine::is_invented(&understood.text)
-                || self.silero.voiced_windows(&audio, &self.pool)? < VOICED_WINDOWS)
+            && (moonshine::is_invented(&understood.text) || self.silero.voiced_windows(&audio)? < VOICED_WINDOWS)
         {
             return Ok(String::new());
         }

@@ -74,3 +74,65 @@ async fn pass_on(mut told: mpsc::Receiver<Uttered>, answer: Answer<Synthesize>) 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use actix::Addr;
+    use operetta_audio::Format;
+    use operetta_contract::JobId;
+    use operetta_stage::{Desk, Lease, Playbill, Told};
+
+    use super::*;
+    use crate::workshop::{Craft, Ticket, Workshop};
+
+    /// Chokes on the first utterance and says one piece of every other.
+    struct Choking(bool);
+
+    impl Craft<Utter> for Choking {
+        fn take(&mut self, utter: Utter, _: Ticket) {
+            assert!(std::mem::replace(&mut self.0, true), "choked");
+            utter.tell.try_send(Uttered::Audio([0; 160].into())).unwrap();
+            utter.tell.try_send(Uttered::Done).unwrap();
+        }
+    }
+
+    struct Asker(mpsc::UnboundedSender<Speech>);
+
+    impl Kind for Asker {
+        const KIND: &'static str = "asker";
+    }
+
+    impl Actor for Asker {
+        type Context = Metered<Self>;
+    }
+
+    impl Handler<Told<Synthesize>> for Asker {
+        type Result = ();
+
+        fn handle(&mut self, told: Told<Synthesize>, _: &mut Self::Context) {
+            let _test_over = self.0.send(told.event);
+        }
+    }
+
+    fn ask(desk: &Desk<Synthesize>, asker: &Addr<Asker>, id: u32) -> Lease<Synthesize> {
+        let job =
+            Synthesize { text: "Hello.".into(), voice: "kal".into(), language: "en".into(), format: Format::MULAW_8K };
+        desk.ask(JobId(id), job, asker.downgrade().recipient()).unwrap()
+    }
+
+    #[actix_rt::test]
+    async fn a_panic_of_a_voice_ends_its_job_as_lost_and_the_thread_goes_on() {
+        let bill = Playbill::new("test");
+        let mouths = Workshop::start("choking", 1, 4, |_| Choking(false)).unwrap();
+        let (speaker, _) = Metered::run(Engines::with_mouths(mouths).speaker(), 16, &bill);
+        let desk = Desk::unsupervised(speaker.recipient(), 8, &bill);
+        let (note, mut events) = mpsc::unbounded_channel();
+        let (asker, _) = Metered::run(Asker(note), 16, &bill);
+        let first = ask(&desk, &asker, 1);
+        assert_eq!(events.recv().await, Some(Speech::Lost));
+        let second = ask(&desk, &asker, 2);
+        assert_eq!(events.recv().await, Some(Speech::Audio([0; 160].into())));
+        assert_eq!(events.recv().await, Some(Speech::Done));
+        drop((first, second));
+    }
+}

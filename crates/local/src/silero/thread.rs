@@ -1,7 +1,6 @@
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 use operetta_contract::Detect;
-use rten::ThreadPool;
 use tokio::sync::mpsc;
 
 use super::{Debounce, Edge, RATE_HZ, Silero, Stream, WINDOW};
@@ -41,7 +40,6 @@ pub(crate) enum Sensed {
 /// Listens to every call whose gate is open.
 pub(crate) struct Ears {
     silero: Silero,
-    pool: Arc<ThreadPool>,
     calls: HashMap<u64, Call>,
     /// Streams that no call uses now: with bundled weights each is worth 1.3 MB and a millisecond.
     spare: Vec<Stream>,
@@ -70,8 +68,8 @@ const SPARE_STREAMS: usize = 32;
 const SWEEP_AT_LEAST: usize = 64;
 
 impl Ears {
-    pub(crate) fn new(silero: Silero, pool: Arc<ThreadPool>) -> Self {
-        Self { silero, pool, calls: HashMap::new(), spare: Vec::new(), sweep_at: SWEEP_AT_LEAST }
+    pub(crate) fn new(silero: Silero) -> Self {
+        Self { silero, calls: HashMap::new(), spare: Vec::new(), sweep_at: SWEEP_AT_LEAST }
     }
 
     fn hear(&mut self, number: u64, samples: &[i16], gap_ms: u32) {
@@ -103,7 +101,7 @@ impl Ears {
         open.resampler.push(samples, &mut open.rest);
         let (windows, rest) = open.rest.as_chunks::<WINDOW>();
         for window in windows {
-            let probability = self.silero.judge(&mut open.stream, &window.map(float), &self.pool)?;
+            let probability = self.silero.judge(&mut open.stream, &window.map(float))?;
             let edge = call.debounce.window(probability);
             call.report(edge);
         }

@@ -119,7 +119,7 @@ fn sounds_without_words_have_no_text() {
     for (name, samples) in noises() {
         let audio = wide(&over_the_line(&samples));
         let understood = moonshine.transcribe(&audio, &pool).unwrap();
-        let voiced = silero.voiced_windows(&audio, &pool).unwrap();
+        let voiced = silero.voiced_windows(&audio).unwrap();
         println!("{name}: {understood:?}, {voiced} voiced windows");
         assert!(understood.forced || moonshine::is_invented(&understood.text), "{name}: {understood:?}");
         assert_eq!(voiced, 0, "{name}");

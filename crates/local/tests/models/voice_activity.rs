@@ -1,6 +1,6 @@
 //! Voice detection as calls use it: behind its desk, with pieces of 20 ms.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use crate::common::{ask, bare_engines, caller_says, engines, models, over_the_line};
 use operetta_audio::Resampler;
@@ -10,7 +10,6 @@ use operetta_local::{
     silero::{Debounce, Edge, RATE_HZ, Silero, WINDOW, WINDOW_MS},
 };
 use operetta_stage::{Playbill, Policy, Supervisor};
-use rten::ThreadPool;
 use tokio::time::timeout;
 
 const JOB: Detect = Detect { rate_hz: 8_000, threshold_percent: 50, min_speech_ms: 64, min_silence_ms: 300 };
@@ -36,20 +35,24 @@ async fn speech_begins_and_ends_once() {
     }
 }
 
-/// The edges in a line sound, each with the end of its window in ms.
-fn edges(silero: &Silero, sound: &[i16]) -> Vec<(u32, Edge)> {
-    let pool = Arc::new(ThreadPool::with_num_threads(1));
+/// A line sound at the detector's rate.
+fn wide(sound: &[i16]) -> Vec<i16> {
     let mut wide = Vec::new();
     let mut resampler = Resampler::new(8_000, RATE_HZ).unwrap();
     resampler.push(sound, &mut wide);
     resampler.flush(&mut wide);
+    wide
+}
+
+/// The edges in a line sound, each with the end of its window in ms.
+fn edges(silero: &Silero, sound: &[i16]) -> Vec<(u32, Edge)> {
+    let wide = wide(sound);
     let (mut stream, mut debounce) = (silero.stream(), Debounce::new(0.5, JOB.min_speech_ms, JOB.min_silence_ms));
     let windows = wide.as_chunks::<WINDOW>().0.iter();
     windows
         .zip(1_u32..)
         .filter_map(|(window, n)| {
-            let probability =
-                silero.judge(&mut stream, &window.map(|sample| f32::from(sample) / 32_768.0), &pool).unwrap();
+            let probability = silero.judge(&mut stream, &window.map(|sample| f32::from(sample) / 32_768.0)).unwrap();
             Some((n * WINDOW_MS, debounce.window(probability)?))
         })
         .collect()
@@ -90,9 +93,22 @@ fn nothing_begins_on_other_sounds() {
 #[test]
 fn both_sets_of_weights_hear_the_same() {
     let speech = caller_says("Can I come in tomorrow at ten?", FliteVoice::Kal);
-    let from_file = edges(&Silero::load(&models().join("silero")).unwrap(), &speech);
-    assert_eq!(from_file[0].1, Edge::Began, "{from_file:?}");
-    assert_eq!(from_file, edges(&Silero::bundled(), &speech));
+    let (shared, bundled) = (Silero::load(&models().join("silero")).unwrap(), Silero::bundled());
+    let (mut one, mut other) = (shared.stream(), bundled.stream());
+    let mut loud = 0;
+    for window in wide(&speech).as_chunks::<WINDOW>().0 {
+        let window = window.map(|sample| f32::from(sample) / 32_768.0);
+        let (a, b) = (shared.judge(&mut one, &window).unwrap(), bundled.judge(&mut other, &window).unwrap());
+        assert!((a - b).abs() < 0.002, "{a} and {b}");
+        loud += u32::from(a > 0.9);
+    }
+    assert!(loud > 20, "{loud}");
+    // A stream that has forgotten hears the beginning as a new one does.
+    Silero::forget(&mut one);
+    let first = wide(&speech).as_chunks::<WINDOW>().0[12].map(|sample| f32::from(sample) / 32_768.0);
+    let fresh = shared.judge(&mut shared.stream(), &first).unwrap();
+    assert_eq!(shared.judge(&mut one, &first).unwrap().to_bits(), fresh.to_bits());
+    assert!(shared.judge(&mut other, &first).is_err(), "a stream of the other network");
 }
 
 #[actix_rt::test]

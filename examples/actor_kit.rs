@@ -20,7 +20,7 @@ struct Factor(u64);
 #[derive(Debug)]
 enum Found {
     Divisor(u64),
-    AllFound,
+    Everything,
     Lost,
 }
 
@@ -61,7 +61,7 @@ impl Handler<Ask<Factor>> for Arithmetician {
                     }
                 }
                 // Without this line the asker would be told `Lost`: an answer cannot be forgotten.
-                answer.finish(Found::AllFound);
+                answer.finish(Found::Everything);
             }
             .into_actor(self),
         );
@@ -105,7 +105,7 @@ impl Handler<Told<Factor>> for Pupil {
         match told.event {
             // Two divisors of a large number are enough: the lease goes, and with it the job.
             Found::Divisor(7..) => self.open.retain(|lease| lease.id() != told.id),
-            Found::AllFound | Found::Lost => self.open.retain(|lease| lease.id() != told.id),
+            Found::Everything | Found::Lost => self.open.retain(|lease| lease.id() != told.id),
             Found::Divisor(_) => {}
         }
         // The tour's own end of the channel may be gone; the pupil does not mind.
@@ -139,7 +139,7 @@ fn main() -> io::Result<()> {
                 tokio::time::timeout(Duration::from_millis(200), entries.recv()).await
             {
                 println!("  {id}: {event:?}");
-                if matches!(event, Found::AllFound | Found::Lost) {
+                if matches!(event, Found::Everything | Found::Lost) {
                     break;
                 }
             }

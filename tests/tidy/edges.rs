@@ -81,7 +81,7 @@ const ROOMS: &[Rights] = &[
     Rights { room: "server",
              rooms: &["audio", "call", "caller", "contract", "local", "session", "stage", "wire", "workers"],
              test_rooms: &["sim"],
-             classes: &[Plain, Data, Async, Actors, Web, Client, Tracing, Crypto, Tls, Metrics, Program, System] },
+             classes: &[Plain, Inference, Data, Async, Actors, Web, Client, Tracing, Crypto, Tls, Metrics, Program, System] },
     // The theatre plays every part but the engine's own.
     Rights { room: "sim",
              rooms: &["audio", "call", "caller", "contract", "local", "session", "stage", "wire", "workers"],
@@ -123,8 +123,13 @@ const CONFINED: &[(&[&str], &[&str], &str)] = &[
         "moving to actix-ws must change one file (the theatre's bare echo server stands on the same layer, to compare)",
     ),
     (
+        &["rten"],
+        &["crates/local/", "crates/server/src/cli/call/"],
+        "models run on the threads of `local`; only the caller's program, which has no lane, runs one by itself",
+    ),
+    (
         &["env::var", "env::var_os", "env::vars", "env::vars_os"],
-        &["crates/server/src/config", "crates/local/tests/common/"],
+        &["crates/server/src/config", "crates/local/tests/"],
         "only the server's configuration knows the environment; tests of the models may keep them elsewhere",
     ),
 ];

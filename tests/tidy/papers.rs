@@ -1,5 +1,7 @@
 //! What the documents say about files must be true of the files.
 
+use std::collections::BTreeSet;
+
 use crate::{Complaints, assert_content, assert_noticed, assert_tidy, house::House};
 
 /// Links from one document to a file of the project that is not there.
@@ -26,6 +28,46 @@ fn map(house: &House) -> Complaints {
         !places.iter().any(|place| map.text.contains(place))
     });
     missing.map(|room| format!("docs/ARCHITECTURE.md has no row for the room {}", room.name)).collect()
+}
+
+/// Metrics that are exported and not explained, or explained and not exported.
+fn metrics(house: &House) -> Complaints {
+    let sources = house.rust().filter(|file| file.path.starts_with("crates/server/src/metrics"));
+    let exported: BTreeSet<&str> = sources.flat_map(|file| quoted(&file.text)).filter(|word| is_metric(word)).collect();
+    let explained: BTreeSet<&str> = rows(house, "docs/METRICS.md").filter(|word| is_metric(word)).map(stem).collect();
+    let silent = exported.difference(&explained).map(|name| format!("docs/METRICS.md has no row for {name}"));
+    let stale =
+        explained.difference(&exported).map(|name| format!("docs/METRICS.md explains {name}: nobody exports it"));
+    silent.chain(stale).collect()
+}
+
+/// Reasons for which a call can end, and that no operator could look up.
+fn reasons(house: &House) -> Complaints {
+    let Some(source) = house.file("crates/call/src/reason.rs") else { return Complaints::new() };
+    let explained: BTreeSet<&str> = rows(house, "docs/METRICS.md").collect();
+    let words = source.text.lines().filter(|line| line.contains("=> \"")).flat_map(quoted);
+    let silent = words.filter(|word| !explained.contains(word));
+    silent.map(|word| format!("docs/METRICS.md does not explain the reason {word}")).collect()
+}
+
+/// The first cells of a document's tables, where they are code.
+fn rows<'a>(house: &'a House, path: &str) -> impl Iterator<Item = &'a str> {
+    let text = house.file(path).map_or("", |file| file.text.as_str());
+    text.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+}
+
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('"').skip(1).step_by(2)
+}
+
+fn is_metric(word: &str) -> bool {
+    let known = ["operetta_", "process_", "http_server_"].iter().any(|beginning| word.starts_with(beginning));
+    known && word.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+}
+
+/// The name without what the exposition adds to it.
+fn stem(name: &str) -> &str {
+    name.strip_suffix("_total").or_else(|| name.strip_suffix("_info")).unwrap_or(name)
 }
 
 /// What stands in round brackets behind square ones, without anchors; addresses of other hosts left out.
@@ -84,5 +126,29 @@ fn the_map_shows_every_room() {
     assert_content(map, |house| {
         rooms(house);
         house.put("docs/ARCHITECTURE.md", "| `crates/call` | a call |\n| `tests/` | whole calls |");
+    });
+}
+
+#[test]
+fn every_metric_is_explained_and_every_explained_metric_exists() {
+    assert_tidy(metrics);
+    let export = |name: &str| format!("Self::Depth => (\"{name}\", Gauge, \"How deep it is\"),");
+    let (source, paper) = ("crates/server/src/metrics/catalogue.rs", "docs/METRICS.md");
+    assert_noticed(metrics, |house| house.put(source, &export("operetta_depth")), "no row for operetta_depth");
+    assert_noticed(metrics, |house| house.put(paper, "| `operetta_depth_total` | counter |"), "nobody exports");
+    assert_content(metrics, |house| {
+        house.put(source, &export("operetta_depth"));
+        house.put(paper, "| `operetta_depth_total` | counter |");
+    });
+}
+
+#[test]
+fn every_reason_is_explained() {
+    assert_tidy(reasons);
+    let source = "Self::Bored => \"bored\",";
+    assert_noticed(reasons, |house| house.put("crates/call/src/reason.rs", source), "bored");
+    assert_content(reasons, |house| {
+        house.put("crates/call/src/reason.rs", source);
+        house.put("docs/METRICS.md", "| `bored` | nobody said anything |");
     });
 }

@@ -13,6 +13,7 @@ const MOST_LINES: usize = 600;
 
 /// Long files: path, why it is one thing.
 const LONG: &[(&str, &str)] = &[
+    ("crates/local/src/mind/heard.rs", "what can be heard in a caller's words, as one list of patterns and its tests"),
     (
         "crates/local/src/mind/talk.rs",
         "the dialogue as one table: what is said in which state, read from top to bottom",

@@ -7,7 +7,7 @@ mod leg_support;
 
 use std::time::Duration;
 
-use leg_support::{Lab, PATIENCE, cpu_ticks, header, hear, resident_bytes};
+use leg_support::{Lab, PATIENCE, cpu_ticks, descriptors, frame, handshake, header, hear, resident_bytes};
 use operetta_server::leg::{LegEnding, LegSettings};
 use operetta_session::FromLeg;
 use tokio::io::AsyncWriteExt;
@@ -21,7 +21,9 @@ async fn a_hostile_peer_costs_neither_memory_nor_time() {
         pour(&mut lab, 1).await;
     }
     pour_behind_a_lie(&mut lab).await;
+    pings_that_nobody_reads(&mut lab).await;
     one_bad_frame(&mut lab).await;
+    storms(&mut lab).await;
 }
 
 /// 256 MiB behind a header that claims a tebibyte: resident memory grows by at most 1 MiB.
@@ -59,6 +61,23 @@ async fn pour(lab: &mut Lab, mebibytes: usize) -> usize {
     peak.max(resident_bytes())
 }
 
+/// Every ping wants a pong, and this peer reads none: it is slowed down, and nothing piles up.
+async fn pings_that_nobody_reads(lab: &mut Lab) {
+    let (mut peer, leg) = lab.dial_narrow().await;
+    let before = resident_bytes();
+    let pings = frame(0x89, &[b'?'; 125]).repeat(500);
+    let mut sent = 0;
+    while timeout(Duration::from_millis(300), peer.stream.write_all(&pings)).await.is_ok() {
+        sent += pings.len();
+        assert!(sent < 64 * 1024 * 1024, "64 MiB of pings were taken");
+    }
+    let grown = resident_bytes().saturating_sub(before);
+    println!("{} KiB of pings taken: resident memory grew by {} KiB", sent / 1024, grown / 1024);
+    assert!(grown <= 1024 * 1024, "resident memory grew by {grown} bytes");
+    drop(leg);
+    lab.wait_for("the leg's end", PATIENCE, |tally| tally.live() == 0).await;
+}
+
 /// One unmasked frame, after which the peer keeps its side open: one error, and no load.
 async fn one_bad_frame(lab: &mut Lab) {
     let (mut peer, mut leg) = lab.dial().await;
@@ -73,4 +92,41 @@ async fn one_bad_frame(lab: &mut Lab) {
     println!("one bad frame: {} ms of processor time in a second", burnt * 10);
     assert!(burnt <= 20, "{burnt} ticks of 10 ms");
     assert_eq!(lab.tally.ended(LegEnding::ProtocolViolation), 1);
+}
+
+/// 1000 legs that die in five ways and 300 handshakes that are cut: descriptors and memory come back.
+async fn storms(lab: &mut Lab) {
+    storm(lab, 100).await;
+    let (files, memory) = (descriptors(), resident_bytes());
+    storm(lab, 1000).await;
+    for n in 0..300 {
+        let mut peer = lab.connect().await;
+        let handshake = handshake("dGhlIHNhbXBsZSBub25jZQ==", "13");
+        peer.write(&handshake.as_bytes()[..n % handshake.len()]).await;
+    }
+    let give_up = Instant::now() + PATIENCE;
+    while descriptors() > files {
+        assert!(Instant::now() < give_up, "{} descriptors, {files} before", descriptors());
+        sleep(Duration::from_millis(5)).await;
+    }
+    let grown = resident_bytes().saturating_sub(memory);
+    println!("1000 legs and 300 cut handshakes: {files} descriptors as before, {} KiB more", grown / 1024);
+    assert!(grown <= 2 * 1024 * 1024, "resident memory grew by {grown} bytes");
+}
+
+async fn storm(lab: &mut Lab, legs: usize) {
+    for n in 0..legs {
+        let (mut peer, mut leg) = lab.dial().await;
+        match n % 5 {
+            0 => drop(peer),
+            1 => drop(leg),
+            2 => peer.write(&[0x81, 2, b'h', b'i']).await,
+            3 => peer.send(0x88, &[3, 232]).await,
+            _ => {
+                peer.text("hello").await;
+                assert_eq!(hear(&mut leg).await, FromLeg::Text("hello".into()));
+            }
+        }
+    }
+    lab.wait_for("all legs' ends", PATIENCE, |tally| tally.live() == 0).await;
 }

@@ -66,6 +66,17 @@ async fn a_frame_may_come_byte_by_byte() {
 }
 
 #[actix_web::test]
+async fn a_frame_may_come_with_the_handshake() {
+    let mut lab = Lab::start(LegSettings::default());
+    let mut peer = lab.connect().await;
+    let mut bytes = handshake("dGhlIHNhbXBsZSBub25jZQ==", "13").into_bytes();
+    bytes.extend(frame(0x81, b"early"));
+    peer.write(&bytes).await;
+    let mut leg = lab.leg().await;
+    assert_eq!(hear(&mut leg).await, text("early"));
+}
+
+#[actix_web::test]
 async fn fragments_are_put_together() {
     let mut lab = Lab::start(LegSettings::default());
     let (mut peer, mut leg) = lab.dial().await;

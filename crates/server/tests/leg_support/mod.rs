@@ -67,6 +67,10 @@ impl Lab {
         assert!(head.starts_with("HTTP/1.1 101"), "{head}");
         assert!(head.to_lowercase().contains("s3pplmbitxaq9kygzzhzrbk+xoo="), "{head}");
         assert!(!head.to_lowercase().contains("content-type"), "{head}");
+        self.leg().await
+    }
+
+    pub(crate) async fn leg(&mut self) -> Leg {
         timeout(PATIENCE, self.legs.recv()).await.expect("a leg").expect("the server lives")
     }
 
@@ -193,6 +197,11 @@ pub(crate) async fn hear(leg: &mut Leg) -> FromLeg {
 pub(crate) fn resident_bytes() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
     statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+}
+
+/// Open descriptors of this process.
+pub(crate) fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
 /// Processor time of this process, in ticks of 10 ms.

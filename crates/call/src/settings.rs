@@ -52,6 +52,8 @@ pub struct Lines {
     pub still_there: Arc<str>,
     /// When something was said and could not be understood.
     pub not_understood: Arc<str>,
+    /// When something was said and there is nobody to understand it: keys still work.
+    pub use_keys: Arc<str>,
     /// The last words.
     pub goodbye: Arc<str>,
 }
@@ -62,6 +64,7 @@ impl Default for Lines {
             greeting: "Hello, how can I help you?".into(),
             still_there: "Are you still there?".into(),
             not_understood: "Sorry, I did not get that. Could you say it again?".into(),
+            use_keys: "Sorry, I cannot understand speech at the moment. Please use the keys of your telephone.".into(),
             goodbye: "Thank you for calling. Goodbye.".into(),
         }
     }

@@ -34,6 +34,7 @@ fn agent(name: &str, agent: &config::Agent, default_voice: &str) -> Agent {
                 greeting: agent.greeting.as_str().into(),
                 still_there: agent.lines.still_there.as_str().into(),
                 not_understood: agent.lines.not_understood.as_str().into(),
+                use_keys: agent.lines.use_keys.as_str().into(),
                 goodbye: agent.lines.goodbye.as_str().into(),
             },
             timing: timing(&agent.timing),

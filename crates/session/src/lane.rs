@@ -82,7 +82,7 @@ impl Lane {
         for agent in self.parts().agents.iter().filter(|agent| agent.settings.mode == Mode::Full) {
             let lines = &agent.settings.lines;
             // Greetings first: a call needs them before anything else.
-            for text in [&lines.greeting, &lines.not_understood, &lines.still_there, &lines.goodbye] {
+            for text in [&lines.greeting, &lines.not_understood, &lines.still_there, &lines.use_keys, &lines.goodbye] {
                 for format in [Format::PCM16_8K, Format::MULAW_8K] {
                     phrases.push(Synthesize {
                         text: Arc::clone(text),

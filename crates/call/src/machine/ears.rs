@@ -78,6 +78,11 @@ impl Ears {
         Some(self.flushes)
     }
 
+    /// Nobody listens now, and whether anybody will is not known.
+    pub(super) const fn are_deaf(&self) -> bool {
+        self.listener.job.is_none()
+    }
+
     /// The listener works: earlier failures are forgiven.
     pub(super) fn understood(&mut self) {
         self.listener.failures = 0;

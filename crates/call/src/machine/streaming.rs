@@ -160,7 +160,9 @@ impl Streaming {
                 Verdict::Open => Phase::Streaming(self),
                 Verdict::Said(words) => Phase::Streaming(self.think(now, &words, out)),
                 Verdict::NotUnderstood => {
-                    let line = self.live.settings().lines.not_understood.clone();
+                    let lines = &self.live.settings().lines;
+                    let deaf = self.live.ears.are_deaf();
+                    let line = if deaf { &lines.use_keys } else { &lines.not_understood }.clone();
                     Phase::Streaming(self.say(now, Speech::Line(line), Then::Listen, out))
                 }
                 Verdict::Nothing => match self.live.dialogue.words().last() {

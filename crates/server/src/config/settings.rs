@@ -286,6 +286,9 @@ pub struct Lines {
     /// Said when the caller's words made no sense.
     #[schemars(length(min = 1, max = 500))]
     pub not_understood: String,
+    /// Said when the caller spoke and speech recognition is not there: keys still work.
+    #[schemars(length(min = 1, max = 500))]
+    pub use_keys: String,
 }
 
 /// Stereo recordings of calls.

@@ -122,7 +122,7 @@ pub(crate) const ROWS: &[Row] = &[
             +1500   failed #2 never    => note ears_failed
             +2000   spoke #1
             +3000   paused #1
-            +3400   time               => speak #4 not_understood, enter speaking"),
+            +3400   time               => speak #4 use_keys, enter speaking"),
         ("nobody says anything: two questions and a goodbye", "", Listening, "
             +11099  time
             +11100  time               => note timed_out caller, speak #4 still_there, enter speaking

@@ -58,7 +58,7 @@ check: tools
 	$(CARGO) clippy $(LOCKED) --workspace --all-targets -- -D warnings
 	$(CARGO) test $(LOCKED) -p operetta-tests --test tidy
 	@if $(CARGO) deny --version >/dev/null 2>&1; then \
-	    echo '$(CARGO) deny check'; $(CARGO) deny check; \
+	    $(CARGO) deny check advisories bans sources; \
 	else \
 	    echo 'cargo-deny is not installed: advisories were not checked (licences and bans are, by tidy)'; \
 	fi

@@ -52,8 +52,8 @@ impl Handler<Ask<Transcribe>> for Listener {
 const KEPT_S: usize = 20;
 /// While nothing but quiet has come, only this much is kept, in ms: the breath before the first word.
 const QUIET_KEPT_MS: usize = 600;
-/// Root mean square below which a piece counts as quiet: about -55 dB of full scale. Telephone speech is above -45 dB.
-const QUIET_RMS: u64 = 58;
+/// Root mean square below which a piece counts as quiet: -62 dB of full scale, just under the voice gate's own floor.
+const QUIET_RMS: u64 = 26;
 /// Flushes that may wait behind one that is being written down.
 const WAITING_FLUSHES: usize = 8;
 /// How long a flush may wait for a free thread. An answer later than this would come into another turn.
@@ -155,9 +155,10 @@ impl Kept {
         }
     }
 
+    /// Everything kept, or nothing when nobody can have spoken: the recogniser need not listen to silence.
     fn take(&mut self) -> Vec<i16> {
-        self.loud = false;
-        std::mem::take(&mut self.samples)
+        let samples = std::mem::take(&mut self.samples);
+        if std::mem::take(&mut self.loud) { samples } else { Vec::new() }
     }
 }
 

@@ -231,6 +231,25 @@ fn second_thoughts() {
 }
 
 #[test]
+fn coming_is_not_going() {
+    check(
+        PROMPT,
+        &[
+            ("Can I come and see you tomorrow at ten?", &["tomorrow at ten", "book it"], Listen),
+            ("Yes. Bye.", &["booked"], Listen),
+        ],
+    );
+    check(
+        PROMPT,
+        &[
+            ("book tomorrow at ten", &["book it"], Listen),
+            ("ok", &["booked"], Listen),
+            ("Thanks, see you then", &["goodbye"], HangUp),
+        ],
+    );
+}
+
+#[test]
 fn without_facts_there_are_defaults() {
     check(
         "",

@@ -12,6 +12,8 @@ mod diary;
 mod facts;
 mod heard;
 mod hour;
+mod phrases;
+mod plan;
 mod talk;
 mod when;
 

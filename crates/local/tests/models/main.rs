@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 mod common;
+mod conversation;
 mod speech;
 mod voice_activity;
 mod workers;

@@ -28,6 +28,7 @@ help:
 	'make sim      random histories of calls against the promises: N=10000000 SEED=7' \
 	'make bench    density: this engine, a plain bridge and an echo server under the same load' \
 	'make soak     waves of calls with random deaths; everything must be back at zero after them' \
+	'make webhooks a steady load of webhooks, 200 a second, and how long the answers take' \
 	'make snap     review changed transcripts and other snapshots' \
 	'' \
 	'ARGS=".." goes to the program that a target starts: make run ARGS="--config my.toml"'
@@ -72,15 +73,10 @@ models:
 sim: tools
 	$(CARGO) run --release $(LOCKED) -p operetta-sim --no-default-features -- histories -n $(N) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-.PHONY: bench
-bench: tools
-	$(CARGO) build --release $(LOCKED) -p operetta-server -p operetta-sim
-	$(TARGET)/release/operetta-sim bench $(ARGS)
-
-.PHONY: soak
-soak: tools
-	$(CARGO) build --release $(LOCKED) -p operetta-server -p operetta-sim
-	$(TARGET)/release/operetta-sim soak $(ARGS)
+.PHONY: bench soak webhooks
+bench soak webhooks: tools
+	$(CARGO) build --release $(LOCKED) -p operetta-server -p operetta-tests
+	$(TARGET)/release/$@ $(ARGS)
 
 .PHONY: snap
 snap:

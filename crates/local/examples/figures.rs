@@ -83,6 +83,7 @@ fn detection(models: &Path, pool: &Arc<ThreadPool>, speech: &[i16]) -> Result<()
 /// How late a lane's timers are while all threads of recognition are busy.
 async fn lateness(models: &Path) -> Result<(), Box<dyn Error>> {
     let engines = Engines::start(&Config { models: Some(models.to_owned()), ..Config::default() })?;
+    println!("memory of this process with everything loaded: {} MB", resident_kb() / 1_000);
     let bill = Playbill::new("figures");
     let worker = engines.clone();
     let desk = Supervisor::start::<Transcribe, _>(Policy::default(), &bill, move || worker.listener());
@@ -167,6 +168,13 @@ fn timed<T, E>(name: &str, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> 
 
 fn show(name: &str, (cpu, wall): (f64, f64)) {
     println!("{name:<44} {cpu:>9.2} {wall:>9.2}");
+}
+
+/// Memory of this process; 0 where the system does not tell.
+fn resident_kb() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.split_whitespace().next()).and_then(|kb| kb.parse().ok()).unwrap_or(0)
 }
 
 /// CPU time of this thread so far; 0 where the system does not tell.

@@ -71,8 +71,13 @@ pub(crate) struct Mouth {
 
 /// Length of the pieces in which audio is sent, in ms.
 pub(crate) const PIECE_MS: u32 = 200;
-/// Pause between two sentences, in ms.
-const PAUSE_MS: u32 = 160;
+/// Pause between two sentences, in ms, on top of what is left of their ends.
+const PAUSE_MS: u32 = 180;
+/// What is kept before the first and after the last sound of a sentence, in ms: soft consonants begin and end there.
+const LEAD_MS: u32 = 40;
+const TAIL_MS: u32 = 80;
+/// What counts as sound: -48 dB of full scale.
+const SOUND: u16 = 130;
 
 impl Mouth {
     pub(crate) fn new(voices: Arc<Voices>, pool: Arc<ThreadPool>) -> Self {
@@ -111,6 +116,7 @@ impl Craft<Utter> for Mouth {
         };
         match self.speak(&sentence, utter.voice, utter.format.rate_hz) {
             Ok(mut samples) => {
+                trim(&mut samples, utter.format.rate_hz);
                 if !utter.sentences.is_empty() {
                     samples.resize(samples.len() + (utter.format.rate_hz * PAUSE_MS / 1000) as usize, 0);
                 }
@@ -135,6 +141,19 @@ impl Craft<Utter> for Mouth {
         }
         !self.waiting.is_empty()
     }
+}
+
+/// Cuts the silence around a sentence. Both voices begin with a quarter to a third of a second of it, and the caller would
+/// wait for nothing. Silence from end to end is left as it is.
+fn trim(samples: &mut Vec<i16>, rate_hz: u32) {
+    let is_sound = |sample: &i16| sample.unsigned_abs() > SOUND;
+    let (Some(first), Some(last)) = (samples.iter().position(is_sound), samples.iter().rposition(is_sound)) else {
+        return;
+    };
+    let end = (last + (rate_hz * TAIL_MS / 1000) as usize).min(samples.len());
+    let begin = first.saturating_sub((rate_hz * LEAD_MS / 1000) as usize);
+    samples.truncate(end);
+    samples.drain(..begin);
 }
 
 /// Whether the asker still takes audio. The channel holds more than the longest utterance, so it is only full when the
@@ -167,3 +186,22 @@ pub(crate) fn acceptable(text: &str, voice: &str, format: Format) -> Result<(), 
 const MAX_TEXT_CHARS: usize = 2_000;
 /// Pieces that may wait for the lane: more than the longest text makes when every character is a figure.
 pub(crate) const PIECES: usize = 8_192;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_around_a_sentence_is_cut() {
+        let mut samples = [vec![3; 4_000], vec![900; 800], vec![-3; 4_000]].concat();
+        trim(&mut samples, 8_000);
+        assert_eq!(samples.len(), 320 + 800 + 640 - 1);
+        assert_eq!(samples.iter().filter(|sample| **sample == 900).count(), 800);
+        let mut short = vec![900; 10];
+        trim(&mut short, 8_000);
+        assert_eq!(short.len(), 10);
+        let mut silent = vec![0; 100];
+        trim(&mut silent, 8_000);
+        assert_eq!(silent.len(), 100);
+    }
+}

@@ -13,7 +13,10 @@ use rten::{NodeId, ThreadPool, Value};
 use rten_tensor::{Tensor, prelude::*};
 
 use self::{spectrum::Synthesis, unknown::Speller};
-use crate::{LocalError, net::Net};
+use crate::{
+    LocalError,
+    net::{Net, Packing},
+};
 
 /// The voice. One for the whole process: speaking takes `&self`.
 pub struct Hibari {
@@ -28,13 +31,16 @@ pub struct Hibari {
 
 /// The network has seen sentences up to this many phonemes; longer ones are cut at a pause or a space.
 const MAX_PHONEMES: usize = 400;
+/// Brings the voice from -25 to -21 dB of full scale while somebody speaks, the level of a good telephone line; measured
+/// peaks are then at 0.6.
+const GAIN: f32 = 1.5;
 /// What `misaki` writes for a word it cannot pronounce.
 const UNKNOWN: char = '❓';
 
 impl Hibari {
     /// Loads the files of `dir` (`hibari.onnx`, `vocab.json`, `oov.onnx`, `oov.json`). Takes about 0.5 s.
     pub fn load(dir: &Path) -> Result<Self, LocalError> {
-        let net = Net::load("hibari", &dir.join("hibari.onnx"))?;
+        let net = Net::load("hibari", &dir.join("hibari.onnx"), Packing::Packed)?;
         let outputs = [
             net.output("lh")?,
             net.output("theta")?,
@@ -86,6 +92,9 @@ impl Hibari {
         }
         if speech.is_empty() {
             return Err(LocalError::Unspeakable { chars: sentence.chars().count() });
+        }
+        for sample in &mut speech {
+            *sample *= GAIN;
         }
         Ok(speech)
     }

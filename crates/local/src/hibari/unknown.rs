@@ -5,7 +5,10 @@ use rten::{NodeId, ThreadPool, Value};
 use rten_tensor::{Tensor, prelude::*};
 use serde_json::Value as Json;
 
-use crate::{LocalError, net::Net};
+use crate::{
+    LocalError,
+    net::{Net, Packing},
+};
 
 /// Pronounces words that no dictionary has: a small network from letters to phonemes, one run a word. Letters it has
 /// never seen are left out; a word that then has no sound at all is spelled letter by letter.
@@ -22,7 +25,7 @@ pub(super) struct Speller {
 
 impl Speller {
     pub(super) fn load(dir: &Path) -> Result<Self, LocalError> {
-        let net = Net::load("speller", &dir.join("oov.onnx"))?;
+        let net = Net::load("speller", &dir.join("oov.onnx"), Packing::AsStored)?;
         let path = dir.join("oov.json");
         let text = std::fs::read_to_string(&path).map_err(|error| LocalError::model(&path, error))?;
         let json: Json = serde_json::from_str(&text).map_err(|error| LocalError::model(&path, error))?;

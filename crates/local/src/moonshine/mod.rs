@@ -11,7 +11,10 @@ use std::{path::Path, sync::Arc};
 use rten::{NodeId, ThreadPool, Value, ValueOrView};
 
 use self::tokens::Tokens;
-use crate::{LocalError, net::Net};
+use crate::{
+    LocalError,
+    net::{Net, Packing},
+};
 
 /// The recogniser. One for the whole process: running it takes `&self`.
 pub struct Moonshine {
@@ -63,8 +66,8 @@ const TOKENS_AT_LEAST: usize = 6;
 impl Moonshine {
     /// Loads the model files of `dir` (`encoder_model.onnx`, `decoder_model_merged.onnx`, `tokenizer.json`).
     pub fn load(dir: &Path) -> Result<Self, LocalError> {
-        let encoder = Net::load("moonshine", &dir.join("encoder_model.onnx"))?;
-        let decoder = Net::load("moonshine", &dir.join("decoder_model_merged.onnx"))?;
+        let encoder = Net::load("moonshine", &dir.join("encoder_model.onnx"), Packing::AsStored)?;
+        let decoder = Net::load("moonshine", &dir.join("decoder_model_merged.onnx"), Packing::AsStored)?;
         let tokens = Tokens::load(&dir.join("tokenizer.json"))?;
         let mut past = Vec::new();
         let mut outputs = vec![decoder.output("logits")?];

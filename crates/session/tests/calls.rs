@@ -1,5 +1,4 @@
 //! Whole calls through the real actor, with fake providers, in virtual time.
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod theatre;
 

@@ -216,3 +216,56 @@ impl OpenTape {
         self.wav.flush()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, SystemTime};
+
+    /// Waits for the writer, which is a thread, until `path` holds `samples` samples of each side.
+    fn read_when(path: &Path, samples: usize) -> Vec<(i16, i16)> {
+        let deadline = SystemTime::now() + Duration::from_secs(10);
+        loop {
+            let found = hound::WavReader::open(path).map(|wav| wav.into_samples::<i16>().flatten().collect::<Vec<_>>());
+            match found {
+                Ok(found) if found.len() >= samples * 2 => {
+                    return found.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
+                }
+                Ok(_) | Err(_) => assert!(SystemTime::now() < deadline, "the recording never came"),
+            }
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn sides_stand_side_by_side_and_what_is_missing_is_silence() {
+        let folder = tempfile::tempdir().unwrap();
+        let recorder = Recorder::start(&folder.path().join("made/here")).unwrap();
+        let mut tape = recorder.open("one", 8000);
+        tape.write(0, vec![1, 2, 3], vec![10, 0, 20, 0], Encoding::Pcm16);
+        tape.write(5, vec![4], vec![30, 0, 40, 0], Encoding::Pcm16);
+        let whole = [(1, 10), (2, 20), (3, 0), (0, 0), (0, 0), (4, 30), (0, 40)];
+        // The header is right while the call still goes on: nothing more may be needed to read it.
+        assert_eq!(read_when(tape.path(), whole.len()), whole);
+        drop(tape);
+        let deadline = SystemTime::now() + Duration::from_secs(10);
+        while recorder.counts().stored == 0 {
+            assert!(SystemTime::now() < deadline);
+            thread::yield_now();
+        }
+        assert_eq!(recorder.counts(), RecorderCounts { stored: 1, ..RecorderCounts::default() });
+    }
+
+    #[test]
+    fn a_recording_that_cannot_be_written_fails_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let recorder = Recorder::start(folder.path()).unwrap();
+        fs::create_dir(folder.path().join("taken.wav")).unwrap();
+        let mut bad = recorder.open("taken", 8000);
+        bad.write(0, vec![1], vec![], Encoding::Pcm16);
+        let mut good = recorder.open("free", 8000);
+        good.write(0, vec![7], vec![0xFF], Encoding::Mulaw);
+        assert_eq!(read_when(good.path(), 1), [(7, 0)]);
+        assert_eq!(recorder.counts().failed, 1);
+    }
+}

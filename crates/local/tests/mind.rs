@@ -231,6 +231,40 @@ fn second_thoughts() {
 }
 
 #[test]
+fn what_only_a_person_knows() {
+    check(
+        PROMPT,
+        &[
+            ("I need an appointment", &["What day"], Listen),
+            ("How much does a consultation cost?", &["just say: a person", "Which day"], Listen),
+            ("never mind", &["won't book"], Listen),
+            ("Are my test results there?", &["A colleague", "Shall I put you through"], Listen),
+            ("banana", &["Sorry", "put you through"], Listen),
+            ("yes", &["putting you through"], Transfer),
+        ],
+    );
+    check(
+        PROMPT,
+        &[
+            ("I have a question about my bill", &["Shall I put you through"], Listen),
+            ("no thanks", &["anything else"], Listen),
+            ("tomorrow ten", &["tomorrow at ten"], Listen),
+            ("no", &["better"], Listen),
+            ("Monday 2", &["Monday at two"], Listen),
+            ("correct", &["booked"], Listen),
+        ],
+    );
+    check(
+        PROMPT,
+        &[
+            ("appointment on Monday", &["I have"], Listen),
+            ("no", &["day and time would suit you better"], Listen),
+            ("Tuesday at three", &["Tuesday at three"], Listen),
+        ],
+    );
+}
+
+#[test]
 fn coming_is_not_going() {
     check(
         PROMPT,

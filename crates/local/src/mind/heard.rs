@@ -35,6 +35,8 @@ pub(super) enum Wish {
     Wait,
     Help,
     WhoAreYou,
+    /// Something for which a person is needed: money, results, medicines.
+    Beyond,
     Goodbye,
     Thanks,
     Hello,
@@ -77,6 +79,13 @@ impl Heard {
             pressed: words.len() == 1 && words[0].chars().all(|c| c.is_ascii_digit()),
             words,
         }
+    }
+
+    /// A yes or no and nothing else of use.
+    pub(super) fn is_plain(&self, assent: Assent) -> bool {
+        let Self { wish, day, time, part, choice, key, .. } = self;
+        let more = wish.is_some_and(|wish| wish != Wish::Thanks) || day.is_some() || time.is_some() || part.is_some();
+        self.assent == Some(assent) && !more && choice.is_none() && key.is_none()
     }
 
     /// Nothing of use was heard.

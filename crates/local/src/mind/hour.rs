@@ -1,4 +1,4 @@
-use super::when::{Minute, Part, number, part_in};
+use super::when::{Minute, Part, Weekday, number, part_in};
 
 /// The time that is spoken of in `words`; of several, the last. With `expected` a bare number counts as one too, because a
 /// time was asked for. Without "a.m." or "p.m." the hour is the one that lies within `open`.
@@ -64,7 +64,8 @@ fn time_at(words: &[String], n: usize, expected: bool) -> Option<(Face, usize)> 
     if first == "half" || first == "one" && POINTING.contains(&before) {
         return None;
     }
-    let asked = expected || BEFORE_TIME.contains(&before);
+    let after_day = matches!(before, "today" | "tomorrow") || Weekday::named(before).is_some();
+    let asked = expected || after_day || BEFORE_TIME.contains(&before);
     let hour = number(first).or_else(|| misheard(words, n, expected))?;
     // "330", "1030": how recognisers write three thirty.
     if first.len() >= 3 && first.chars().all(|c| c.is_ascii_digit()) {
@@ -202,6 +203,8 @@ mod tests {
             ("at ten, no, at eleven", (11, 0)),
             ("tomorrow at then", (10, 0)),
             ("let's say eight", (8, 0)),
+            ("tomorrow ten", (10, 0)),
+            ("Monday 4 please", (16, 0)),
         ] {
             check_time(text, false, Some(time));
         }

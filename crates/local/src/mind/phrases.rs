@@ -1,7 +1,7 @@
 use super::heard::{Assent, Choice, Wish};
 
 /// Phrases by wish, the most urgent first, separated by ` | `. A phrase is found where its words stand next to each other.
-const WISHES: [(Wish, &str); 14] = [
+const WISHES: [(Wish, &str); 16] = [
     (
         Wish::Emergency,
         "emergency | ambulance | chest pain | can't breathe | cannot breathe | bleeding | unconscious | \
@@ -46,11 +46,17 @@ const WISHES: [(Wish, &str); 14] = [
         Wish::Address,
         "address | where are you | located | location | directions | how do i get | where is the clinic | find you",
     ),
+    (Wish::Beyond, "how much | price | prices | cost | costs | fee | fees"),
     (
         Wish::Book,
         "book | booking | booked | appointment | appointments | acquaintment | schedule | slot | see the doctor | \
          see a doctor | see doctor | see the dentist | check up | checkup | consultation | make an | come in | \
          visit | reserve | reservation",
+    ),
+    (
+        Wish::Beyond,
+        "insurance | bill | payment | refund | report | reports | results | test result | prescription | medicine | \
+         medicines | vaccination | complaint",
     ),
     (
         Wish::Goodbye,

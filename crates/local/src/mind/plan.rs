@@ -143,7 +143,7 @@ impl Talk<'_> {
         match (self.asked, self.task) {
             (Asked::Day | Asked::OldDay, _) => "You can say a day, for example: tomorrow, or Friday. Or say: a person.".to_owned(),
             (Asked::Time, _) => "You can say a time, for example: ten thirty, or half past three. Or say: a person.".to_owned(),
-            (Asked::Confirm, _) => "Please say yes or no, or press one for yes and two for no.".to_owned(),
+            (Asked::Confirm | Asked::PutThrough, _) => "Please say yes or no, or press one for yes and two for no.".to_owned(),
             (Asked::Wish | Asked::More, _) => {
                 "You can say: book an appointment, move it, cancel it, or opening hours. Or press one to book, two to move, three to cancel, four for our hours, and zero for a person.".to_owned()
             }
@@ -160,6 +160,7 @@ impl Talk<'_> {
             }
             (Asked::Time, _) => "What time would you like?".to_owned(),
             (Asked::Confirm, _) => self.plan(),
+            (Asked::PutThrough, _) => "Shall I put you through to a colleague?".to_owned(),
             (Asked::More, _) => "Is there anything else I can do for you?".to_owned(),
             (Asked::Wish, _) => "How can I help you?".to_owned(),
         }

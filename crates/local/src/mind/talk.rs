@@ -54,10 +54,13 @@ pub(super) enum Asked {
     Confirm,
     /// Anything else?
     More,
+    /// Shall we put you through?
+    PutThrough,
 }
 
 /// After this many turns in a row that were not understood a person takes over.
 const PATIENCE: u8 = 4;
+const PUTTING_THROUGH: &str = "Of course. I'm putting you through to a colleague. One moment, please.";
 const TAKE_YOUR_TIME: &str = "Of course, take your time.";
 /// How replies begin that say an old question again.
 const APOLOGIES: [&str; 3] = ["Sure. ", "Sorry, I didn't get that. ", "I'm sorry, I still didn't understand. "];
@@ -131,6 +134,16 @@ impl<'a> Talk<'a> {
                     return reply;
                 }
             }
+            Asked::PutThrough => match (heard.assent, heard.key) {
+                (Some(Assent::Yes), _) | (None, Some(1)) => return end(PUTTING_THROUGH, Next::Transfer),
+                (Some(Assent::No), _) | (None, Some(2)) if heard.wish.is_none() || heard.wish == Some(Wish::Thanks) => {
+                    return self.anything_else("All right.");
+                }
+                _ => self.asked = Asked::More,
+            },
+            Asked::Time if heard.is_plain(Assent::No) => {
+                return listen("All right. Which day and time would suit you better?");
+            }
             Asked::Wish | Asked::OldDay | Asked::Day | Asked::Time => {}
         }
         if heard.wish == Some(Wish::Cancel) && self.task == Some(Task::Book) {
@@ -176,8 +189,14 @@ impl<'a> Talk<'a> {
                 "If this is an emergency, please hang up and call the emergency number now. Otherwise stay on the line, I'm putting you through to a colleague.",
                 Next::Transfer,
             ),
-            Wish::Human => {
-                end("Of course. I'm putting you through to a colleague. One moment, please.", Next::Transfer)
+            Wish::Human => end(PUTTING_THROUGH, Next::Transfer),
+            Wish::Beyond if has_slot => return None,
+            Wish::Beyond if self.task.is_some() => {
+                self.and_back("A colleague can help you with that, just say: a person.")
+            }
+            Wish::Beyond => {
+                self.asked = Asked::PutThrough;
+                listen("A colleague can help you with that. Shall I put you through?")
             }
             Wish::Repeat if !has_slot => {
                 let again = if self.again.is_empty() { self.open().text } else { format!("Sure. {}", self.again) };

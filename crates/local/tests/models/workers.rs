@@ -193,3 +193,30 @@ async fn the_receptionist_answers_in_sentences() {
     };
     assert_eq!((text.as_str(), next), ("You're welcome. Thank you for calling Asha Clinic. Goodbye!", Next::HangUp));
 }
+
+#[actix_rt::test]
+async fn recognition_does_not_hold_up_the_lane() {
+    let (engines, bill) = (engines(), Playbill::new("test"));
+    let desk = ears(&engines, &bill);
+    let speech = caller_says("I would like to book an appointment for tomorrow morning.", FliteVoice::Kal);
+    let mut callers: Vec<_> =
+        (0..16).map(|_| ask(&desk, Transcribe { language: "en-IN".into(), rate_hz: 8_000 }, &bill)).collect();
+    for caller in &callers {
+        for flush in 0..3 {
+            for piece in speech.chunks(1_600) {
+                caller.lease.feed(Hearing::Samples(piece.to_vec())).unwrap();
+            }
+            caller.lease.feed(Hearing::Flush(flush)).unwrap();
+        }
+    }
+    // 48 utterances of 80 ms each: the threads are busy for as long as this looks.
+    let mut late = Vec::new();
+    let mut ticks = tokio::time::interval(Duration::from_millis(20));
+    for _ in 0..50 {
+        late.push(ticks.tick().await.elapsed());
+    }
+    assert!(callers.iter_mut().any(|caller| caller.events.len() < 3), "recognition was over too soon to tell");
+    late.sort();
+    // The middle, because other programs share the processors of a test machine. On the lane itself it would be 80 ms.
+    assert!(late[25] <= Duration::from_millis(5), "{late:?}");
+}

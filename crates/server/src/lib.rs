@@ -7,7 +7,7 @@ pub mod cli;
 pub mod config;
 mod guard;
 pub mod leg;
-mod logging;
+pub mod logging;
 pub mod metrics;
 pub mod providers;
 pub mod routes;

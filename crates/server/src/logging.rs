@@ -11,7 +11,7 @@ use crate::config::{Log, LogFormat};
 ///
 /// # Errors
 /// The level is no filter that `tracing` knows, or logging was started before.
-pub(crate) fn start(settings: &Log) -> anyhow::Result<()> {
+pub fn start(settings: &Log) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&settings.level)?;
     let json = match settings.format {
         LogFormat::Json => true,

@@ -11,7 +11,7 @@ use std::{
 
 use actix::Addr;
 use operetta_call::Limits;
-use operetta_session::{Admission, Agents, Arrival, CallActor, Lane, LaneParts, Leg, Proof, Tally};
+use operetta_session::{Admission, Agents, Arrival, CallActor, Granted, Lane, LaneParts, Leg, Proof, Tally};
 use operetta_stage::{Clock, Metered, Playbill, Policy, lag};
 use operetta_wire::{Carrier, Line};
 use operetta_workers::Recorder;
@@ -23,7 +23,7 @@ use crate::{
     leg::{LegSettings, LegTally},
     metrics::{Metrics, Requests, Sources},
     providers::Providers,
-    routes::{CallOpener, Edge, ExotelEdge, TwilioEdge, Upgrade, health::Readiness},
+    routes::{Busy, CallOpener, Edge, ExotelEdge, Grants, TwilioEdge, Upgrade, health::Readiness},
 };
 
 /// Gives a leg to a call of its lane.
@@ -53,7 +53,25 @@ impl CallOpener for Opener {
     }
 }
 
+/// How long the engine waits for its greetings before it takes calls.
+const WARM_UP: Duration = Duration::from_secs(5);
 const MULAW_BYTES_PER_MS: usize = 8;
+
+/// Promises to carriers, for as long as new calls are wanted: who is promised a place while the node drains would keep it
+/// from ending.
+struct Promises {
+    admission: Addr<Admission>,
+    readiness: watch::Receiver<Readiness>,
+}
+
+impl Grants for Promises {
+    fn grant(&self, granted: Granted) -> Result<(), Busy> {
+        if *self.readiness.borrow() == Readiness::Draining {
+            return Err(Busy);
+        }
+        self.admission.grant(granted)
+    }
+}
 
 /// What all lanes share: settings nobody can change, counters, and addresses of actors and threads of their own.
 #[derive(Clone)]
@@ -148,7 +166,7 @@ impl<P: Providers> House<P> {
             twilio: settings.twilio.enabled.then(|| TwilioEdge {
                 keys: TwilioKeys::new(settings.twilio.auth_tokens.clone(), settings.twilio.slash_form),
             }),
-            grants: Rc::new(self.admission.clone()),
+            grants: Rc::new(Promises { admission: self.admission.clone(), readiness: self.readiness.clone() }),
             opener: Rc::new(Opener { lane, settings: Arc::clone(settings) }),
             leg: LegSettings {
                 message_bytes: settings.http.leg.message_bytes,
@@ -162,16 +180,19 @@ impl<P: Providers> House<P> {
         }
     }
 
-    /// Whether every lane takes calls.
-    pub(crate) fn is_open(&self) -> bool {
-        self.opened.load(Ordering::Relaxed) >= self.lanes.len()
-    }
-
-    /// Waits until every lane takes calls.
+    /// Waits until every lane takes calls and can greet them at once. A voice that does not work delays this by
+    /// [`WARM_UP`] and no more: calls have other ways to be greeted.
     pub(crate) async fn wait_until_open(&self) {
-        while !self.is_open() {
+        let began = self.clock.now();
+        let patient = || self.clock.now().saturating_sub(began) < WARM_UP;
+        while self.opened.load(Ordering::Relaxed) < self.lanes.len() || (!self.is_warm() && patient()) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+
+    fn is_warm(&self) -> bool {
+        let greetings = self.agents.greetings() as i64;
+        self.lanes.iter().all(|(_, tally)| tally.phrases.read() >= greetings)
     }
 
     /// What operators scrape.

@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
-use operetta_call::Settings;
+use operetta_call::{Mode, Settings};
 use operetta_wire::{PhoneNumber, Start};
+
+use crate::lane::WARM_FORMATS;
 
 /// Who answers: a voice, a language, instructions, and how to behave.
 #[derive(Clone, Debug)]
@@ -39,6 +41,16 @@ impl Agents {
     /// Every agent, the default first.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Agent>> {
         std::iter::once(&self.default).chain(&self.others)
+    }
+
+    /// How many phrases a lane has rendered when it can greet whoever calls.
+    pub fn greetings(&self) -> usize {
+        self.talking().count() * WARM_FORMATS.len()
+    }
+
+    /// The agents that have something to say.
+    pub(crate) fn talking(&self) -> impl Iterator<Item = &Arc<Agent>> {
+        self.iter().filter(|agent| agent.settings.mode == Mode::Full)
     }
 
     /// Who answers this call: the agent that the webhook or a custom parameter names, else the one that has the called

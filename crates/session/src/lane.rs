@@ -2,13 +2,13 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use actix::prelude::*;
 use operetta_audio::Format;
-use operetta_call::{Limits, Mode};
+use operetta_call::Limits;
 use operetta_contract::{Complete, Detect, Synthesize, Transcribe};
 use operetta_stage::{Clock, Desk, Playbill};
 use operetta_workers::Recorder;
 use tokio::sync::watch;
 
-use crate::{Admission, Agents, Tally, phrases::Phrases, warmer::Warmer};
+use crate::{Admission, Agent, Agents, Tally, phrases::Phrases, warmer::Warmer};
 
 /// What all calls of one lane share: one thread, its desks, its counters. Built on the thread it lives on.
 #[derive(Clone)]
@@ -67,32 +67,36 @@ impl Lane {
         &self.0.parts
     }
 
-    pub(crate) fn phrases(&self) -> &RefCell<Phrases> {
-        &self.0.phrases
+    /// Audio of a phrase, if it has been rendered on this lane.
+    pub(crate) fn phrase(&self, phrase: &Synthesize) -> Option<Arc<[u8]>> {
+        self.0.phrases.borrow().find(phrase)
     }
 
-    /// How many phrases are ready to be said.
-    pub fn warm_phrases(&self) -> usize {
-        self.0.phrases.borrow().len()
+    /// Keeps the whole audio of a phrase for whoever says it next.
+    pub(crate) fn keep(&self, phrase: Synthesize, audio: &[u8]) {
+        let mut phrases = self.0.phrases.borrow_mut();
+        phrases.keep(phrase, audio);
+        self.parts().tally.phrases.set(phrases.len() as i64);
     }
 
-    /// What every call says, in the formats that carriers speak unless told otherwise.
+    /// What every call says, in the formats that carriers speak unless told otherwise. Greetings come first: a call needs
+    /// them before anything else.
     fn phrases_to_warm(&self) -> Vec<Synthesize> {
-        let mut phrases = Vec::new();
-        for agent in self.parts().agents.iter().filter(|agent| agent.settings.mode == Mode::Full) {
+        let agents: Vec<_> = self.parts().agents.talking().collect();
+        let greetings = agents.iter().map(|agent| (agent, &agent.settings.lines.greeting));
+        let lines = agents.iter().flat_map(|agent| {
             let lines = &agent.settings.lines;
-            // Greetings first: a call needs them before anything else.
-            for text in [&lines.greeting, &lines.not_understood, &lines.still_there, &lines.use_keys, &lines.goodbye] {
-                for format in [Format::PCM16_8K, Format::MULAW_8K] {
-                    phrases.push(Synthesize {
-                        text: Arc::clone(text),
-                        voice: Arc::clone(&agent.voice),
-                        language: Arc::clone(&agent.language),
-                        format,
-                    });
-                }
-            }
-        }
-        phrases
+            [&lines.not_understood, &lines.still_there, &lines.use_keys, &lines.goodbye].map(|line| (agent, line))
+        });
+        let phrase = |(agent, text): (&&Arc<Agent>, &Arc<str>), format| Synthesize {
+            text: Arc::clone(text),
+            voice: Arc::clone(&agent.voice),
+            language: Arc::clone(&agent.language),
+            format,
+        };
+        greetings.chain(lines).flat_map(|said| WARM_FORMATS.map(|format| phrase(said, format))).collect()
     }
 }
+
+/// What Exotel and Twilio speak unless told otherwise. Other formats are rendered by the first call that needs them.
+pub(crate) const WARM_FORMATS: [Format; 2] = [Format::PCM16_8K, Format::MULAW_8K];

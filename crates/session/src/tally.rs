@@ -17,6 +17,8 @@ pub struct Tally {
     pub ended: [[Counter; CloseReason::ALL.len()]; Carrier::ALL.len()],
     /// Calls in each phase.
     pub in_phase: [Gauge; PhaseName::ALL.len()],
+    /// Phrases that can be said without being rendered.
+    pub phrases: Gauge,
     /// Media messages from and to carriers.
     pub frames: [[Counter; 2]; Carrier::ALL.len()],
     /// Messages that were understood and not acted on, by cause.
@@ -129,6 +131,10 @@ pub struct Gauge(AtomicI64);
 impl Gauge {
     pub(crate) fn add(&self, by: i64) {
         self.0.fetch_add(by, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set(&self, to: i64) {
+        self.0.store(to, Ordering::Relaxed);
     }
 
     /// The value.

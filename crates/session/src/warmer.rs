@@ -86,7 +86,7 @@ impl Handler<Told<Synthesize>> for Warmer {
             Speech::Audio(piece) => audio.extend_from_slice(&piece),
             Speech::Done => {
                 if let (Some((_, audio)), Some(phrase)) = (self.rendering.take(), self.phrases.pop()) {
-                    self.lane.phrases().borrow_mut().keep(phrase, &audio);
+                    self.lane.keep(phrase, &audio);
                 }
                 self.next(ctx);
             }

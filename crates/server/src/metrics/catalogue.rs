@@ -12,6 +12,7 @@ pub enum Metric {
     CallsCapacity,
     CallDuration,
     GreetingFirstAudio,
+    GreetingCache,
     TurnLatency,
     Turns,
     BargeIns,
@@ -52,7 +53,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric, in the order in which they are exported.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 45] = [
         Self::BuildInfo,
         Self::CallsStarted,
         Self::CallsEnded,
@@ -61,6 +62,7 @@ impl Metric {
         Self::CallsCapacity,
         Self::CallDuration,
         Self::GreetingFirstAudio,
+        Self::GreetingCache,
         Self::TurnLatency,
         Self::Turns,
         Self::BargeIns,
@@ -136,6 +138,7 @@ impl Metric {
             Self::GreetingFirstAudio => {
                 ("operetta_greeting_first_audio_seconds", Histogram, "Start event received to first frame written")
             }
+            Self::GreetingCache => ("operetta_greeting_cache_entries", Gauge, "Phrases held ready, over all lanes"),
             Self::TurnLatency => {
                 ("operetta_turn_latency_seconds", Histogram, "Last voiced sample to first answer frame written")
             }

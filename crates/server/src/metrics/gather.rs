@@ -78,6 +78,7 @@ impl Rows {
                 self.push(Metric::AudioFrames, [label(), ("direction", direction.to_owned())], Value::Count(count));
             }
         }
+        self.push(Metric::GreetingCache, [], Value::Level(level(&|tally| tally.phrases.read())));
         for (place, phase) in PhaseName::ALL.iter().enumerate() {
             let count = level(&|tally| tally.in_phase[place].read());
             self.push(Metric::CallsInState, [("state", phase.as_str().to_owned())], Value::Level(count));

@@ -116,7 +116,7 @@ impl CallActor {
         if let Some(Keeping { phrase, audio }) = keeping
             && !audio.is_empty()
         {
-            self.lane.phrases().borrow_mut().keep(phrase, &audio);
+            self.lane.keep(phrase, &audio);
         }
         if !drip.0.is_empty() {
             self.speak_piece(id, drip.0.into(), ctx);

@@ -90,7 +90,7 @@ impl CallActor {
         let Some(agent) = &self.agent else { return };
         let phrase =
             Synthesize { text, voice: Arc::clone(&agent.voice), language: Arc::clone(&agent.language), format };
-        let ready = if fixed { self.lane.phrases().borrow().find(&phrase) } else { None };
+        let ready = if fixed { self.lane.phrase(&phrase) } else { None };
         if let Some(audio) = ready {
             return self.speak_at_once(job, audio, ctx);
         }

@@ -51,6 +51,12 @@ impl Ears {
         self.listener.take_if(|lease| lease.id() == job);
     }
 
+    /// The jobs of both ears.
+    pub(crate) fn jobs(&self) -> impl Iterator<Item = operetta_contract::JobId> {
+        let detector = self.detector.as_ref().map(Lease::id);
+        detector.into_iter().chain(self.listener.as_ref().map(Lease::id))
+    }
+
     pub(crate) fn close(&mut self) {
         self.detector = None;
         self.listener = None;

@@ -81,6 +81,13 @@ impl Mouth {
         spoken
     }
 
+    /// Nothing more is said.
+    pub(crate) fn close(&mut self, now: Duration) {
+        self.playout.clear(now);
+        self.held = None;
+        self.due = None;
+    }
+
     /// Writes whatever is due.
     pub(crate) fn speak(&mut self, now: Duration, dialect: &mut Dialect, tally: &Tally) -> Spoken {
         let mut spoken = Spoken::default();

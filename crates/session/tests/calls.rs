@@ -166,6 +166,40 @@ fn media_without_a_start_starts_an_exotel_call() {
 }
 
 #[test]
+fn a_late_start_with_another_rate_is_followed() {
+    perform(async {
+        let script = Script { understood: ["hello"].into(), ..Script::default() };
+        let theatre = Theatre::new(Settings::default(), script);
+        let mut carrier = FakeCarrier::connect(&theatre, Carrier::Exotel);
+        carrier.silence(40).await;
+        carrier.start_at("call-1", 16_000).await;
+        carrier.silence(2000).await;
+        // The greeting is said again, whole, at the new rate: 1 s is 32 000 bytes.
+        assert!(carrier.agent_audio.len() >= 32_000, "{}", carrier.agent_audio.len());
+        assert_eq!((carrier.closed, theatre.live_calls()), (None, 1));
+    });
+}
+
+#[test]
+fn a_call_that_ends_in_the_middle_of_a_word_is_quiet_at_once() {
+    perform(async {
+        let script = Script { voice: [VoiceAct::Speaks { after_ms: 0, ms: 8000 }; 16].into(), ..Script::default() };
+        let theatre = Theatre::new(Settings::default(), script);
+        let mut carrier = FakeCarrier::connect(&theatre, Carrier::Twilio);
+        carrier.start("call-1").await;
+        carrier.silence(1000).await;
+        carrier.stop().await;
+        carrier.wait(20).await;
+        let said = carrier.count(media);
+        carrier.wait(900).await;
+        assert_eq!(carrier.count(media), said, "nothing is said after the end");
+        assert_eq!((carrier.closed, theatre.open_jobs()), (Some(1000), 0));
+        carrier.wait(200).await;
+        assert_eq!(theatre.live_calls(), 0);
+    });
+}
+
+#[test]
 fn a_leg_that_never_starts_is_closed_after_ten_seconds() {
     perform(async {
         let theatre = Theatre::new(Settings::default(), Script::default());

@@ -129,7 +129,7 @@ impl CallActor {
         self.feed_with(Input::AudioCame { job: JobId(id.0), chunk }, Some(audio), ctx);
     }
 
-    fn job_failed(&mut self, id: contract::JobId, error: Option<&ProviderError>, ctx: &mut Metered<Self>) {
+    pub(super) fn job_failed(&mut self, id: contract::JobId, error: Option<&ProviderError>, ctx: &mut Metered<Self>) {
         let retry = error.map_or(Retry::Now, |error| match error.retry() {
             contract::Retry::Never => Retry::Never,
             contract::Retry::Later => Retry::Later,

@@ -47,7 +47,10 @@ impl CallActor {
     pub(super) fn control(&mut self, heard: Heard, ctx: &mut Metered<Self>) {
         match heard {
             Heard::Connected => self.feed(Input::Connected, ctx),
-            Heard::Amended(start) => self.identify(&start.stream_sid, start.call_sid.as_deref()),
+            Heard::Amended(start) => {
+                self.identify(&start.stream_sid, start.call_sid.as_deref());
+                self.follow_format(ctx);
+            }
             Heard::Dtmf(digit) => {
                 if let Some(digit) = Digit::new(digit.as_char()) {
                     self.feed(Input::Dtmf(digit), ctx);

@@ -143,6 +143,7 @@ impl CallActor {
         self.speaking.clear();
         self.thinking = None;
         self.write_recording(now);
+        self.mouth.close(now);
         let recording = self.recording.take().map(|recording| recording.path().display().to_string());
         self.permit = None;
         let (tally, carrier) = (&self.lane.parts().tally, self.arrival.line.carrier);

@@ -52,17 +52,7 @@ impl CallActor {
             );
         });
         self.permit = Some(admitted.permit);
-        // The carrier may have promised another format at the upgrade than it starts with.
-        let (format, now) = (self.dialect.format(), self.now());
-        let cut = Cut { lead_ms: self.arrival.lead_ms, ..self.dialect.cut() };
-        self.mouth = Mouth::new(format, cut, self.say.clone(), self.lane.parts().recorder.is_some());
-        self.ears = Ears::new(format.rate_hz);
-        self.recording = self
-            .lane
-            .parts()
-            .recorder
-            .as_ref()
-            .map(|recorder| Recording::begin(recorder.open(&random_name(), format.rate_hz), format, now));
+        self.tune_in();
         let started = Input::Started(Start {
             stream: StreamSid::new(&*start.stream_sid),
             duplex: self.arrival.line.duplex,
@@ -70,6 +60,32 @@ impl CallActor {
         });
         self.agent = Some(agent);
         self.feed(started, ctx);
+    }
+
+    /// Sets up both ways of the audio for what the carrier speaks now.
+    fn tune_in(&mut self) {
+        let (format, now) = (self.dialect.format(), self.now());
+        let cut = Cut { lead_ms: self.arrival.lead_ms, ..self.dialect.cut() };
+        let recorder = self.lane.parts().recorder.as_ref();
+        self.mouth = Mouth::new(format, cut, self.say.clone(), recorder.is_some());
+        self.ears = Ears::new(format.rate_hz);
+        self.recording =
+            recorder.map(|recorder| Recording::begin(recorder.open(&random_name(), format.rate_hz), format, now));
+    }
+
+    /// A late start may name another format than the one the stream began with. Every job that works in the old one is
+    /// told to the machine as lost, so that it is asked again in the new one.
+    pub(super) fn follow_format(&mut self, ctx: &mut Metered<Self>) {
+        if self.call.phase() == PhaseName::Connected || self.dialect.format() == self.mouth.format() {
+            return;
+        }
+        tracing::warn!(parent: &self.span, format = %self.dialect.format(), "the carrier changes the format");
+        let speaking = self.speaking.iter().map(|utterance| utterance.lease.id());
+        let jobs: Vec<_> = self.ears.jobs().chain(speaking).collect();
+        self.tune_in();
+        for job in jobs {
+            self.job_failed(job, None, ctx);
+        }
     }
 
     pub(super) fn identify(&mut self, stream: &str, sid: Option<&str>) {

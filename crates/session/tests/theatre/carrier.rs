@@ -79,12 +79,16 @@ impl FakeCarrier {
     }
 
     pub async fn start(&self, call_sid: &str) {
+        self.start_at(call_sid, 8000).await;
+    }
+
+    pub async fn start_at(&self, call_sid: &str, rate_hz: u32) {
         self.send(json!({"event": "connected"})).await;
         let start = match self.carrier {
             Carrier::Exotel => json!({
                 "event": "start", "stream_sid": STREAM, "sequence_number": 1,
                 "start": {"stream_sid": STREAM, "call_sid": call_sid, "from": "01000000001", "to": "01000000002",
-                    "media_format": {"encoding": "raw/slin", "sample_rate": "8000"}},
+                    "media_format": {"encoding": "raw/slin", "sample_rate": rate_hz.to_string()}},
             }),
             Carrier::Twilio => json!({
                 "event": "start", "streamSid": STREAM, "sequenceNumber": "1",

@@ -6,23 +6,24 @@ use crate::{config::Settings, serve::Addresses};
 pub(crate) fn lines(settings: &Settings, providers: &[String], addresses: &Addresses) -> Vec<String> {
     let base = settings.base_url();
     let mut lines = vec![format!("operetta {}", env!("CARGO_PKG_VERSION"))];
-    lines.extend_from_slice(providers);
+    let mut tell = |what: &str, how: String| lines.push(format!("  {what:<12} {how}"));
+    for line in providers {
+        let (what, how) = line.split_once(": ").unwrap_or(("provider", line));
+        tell(what, how.into());
+    }
     let recordings = settings.recording.enabled.then(|| settings.recording.dir.display().to_string());
-    lines.push(format!("recordings: {}", recordings.as_deref().unwrap_or("off")));
+    tell("recordings", recordings.unwrap_or_else(|| "off".into()));
     let agents: Vec<_> = settings.agents.keys().map(String::as_str).collect();
-    lines.push(format!("agents: {} (default {})", agents.join(", "), settings.default_agent));
+    tell("agents", format!("{} (default {})", agents.join(", "), settings.default_agent));
     if settings.exotel.enabled {
-        lines.push(format!("Exotel: give the Voicebot applet {}", base.http("/exotel/voicebot")));
+        tell("Exotel", format!("give the Voicebot applet {}", base.http("/exotel/voicebot")));
     }
     if settings.twilio.enabled {
-        lines.push(format!("Twilio: give the number's voice webhook {}", base.http("/twilio/voice")));
+        tell("Twilio", format!("give the number's voice webhook {}", base.http("/twilio/voice")));
     }
     if settings.http.public_url.is_none() {
-        lines.push("carriers cannot reach this machine yet: set OPERETTA__HTTP__PUBLIC_URL=https://your-host".into());
+        tell("not public", "carriers need OPERETTA__HTTP__PUBLIC_URL=https://your-host to reach this machine".into());
     }
-    lines.push(format!(
-        "health, readiness, metrics: http://{0}/health http://{0}/ready http://{0}/metrics",
-        addresses.admin
-    ));
+    tell("operators", format!("http://{0}/health  http://{0}/ready  http://{0}/metrics", addresses.admin));
     lines
 }

@@ -1,9 +1,11 @@
 //! Logs: lines for people on a terminal, JSON for machines elsewhere. What must not be logged never reaches this point:
-//! numbers mask themselves, and nobody hands words, digits or tokens to `tracing`.
+//! numbers mask themselves, and nobody of ours hands words, digits or tokens to `tracing`. Libraries know nothing of that
+//! rule (one that turns words into sounds logs every word at level debug), so from them nothing below info is taken.
 
 use std::io::{self, IsTerminal};
 
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing::{Level, Metadata};
+use tracing_subscriber::{EnvFilter, filter::filter_fn, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 use crate::config::{Log, LogFormat};
 
@@ -20,9 +22,15 @@ pub fn start(settings: &Log) -> anyhow::Result<()> {
     };
     let log = fmt().with_env_filter(filter).with_writer(io::stderr);
     let started = if json {
-        log.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+        let log = log.json().flatten_event(true).with_current_span(true).with_span_list(false);
+        log.finish().with(filter_fn(may_be_told)).try_init()
     } else {
-        log.with_target(false).with_ansi(io::stderr().is_terminal()).try_init()
+        let log = log.with_target(false).with_ansi(io::stderr().is_terminal());
+        log.finish().with(filter_fn(may_be_told)).try_init()
     };
     started.map_err(|error| anyhow::anyhow!("logging: {error}"))
+}
+
+fn may_be_told(of: &Metadata<'_>) -> bool {
+    *of.level() <= Level::INFO || of.target().starts_with("operetta")
 }

@@ -24,7 +24,7 @@ use tokio::{
 };
 
 use crate::{
-    banner, cast,
+    cast,
     config::{PublicUrl, Settings},
     leg,
     metrics::{Metrics, Requests},
@@ -79,9 +79,6 @@ async fn run(
     let agents = cast::agents(&settings, &providers.default_voice(&settings)).context("there is no default agent")?;
     let (readiness, ready_watch) = watch::channel(Readiness::Starting);
     let (end, ending) = watch::channel(false);
-    for line in banner::lines(&settings, &providers.describe(), &addresses) {
-        tracing::info!("{line}");
-    }
     let (house, front) = House::build(Arc::new(settings), agents, providers, recorder, ready_watch, ending);
     let metrics = web::Data::new(house.metrics(front));
     let public_url = match settings_url {

@@ -10,8 +10,10 @@ use clap::Args;
 
 use super::demo;
 use crate::{
+    banner,
     config::{self, Problems, Settings},
-    logging, providers,
+    logging,
+    providers::{self, Providers},
     serve::{Addresses, serve},
 };
 
@@ -57,9 +59,9 @@ impl Serve {
                 return ExitCode::FAILURE;
             }
         };
-        let demo = self.demo;
+        let (demo, known, voices) = (self.demo, settings.clone(), providers.describe());
         let served = serve(settings, providers, move |addresses| {
-            announce(addresses);
+            announce(&banner::lines(&known, &voices, addresses), addresses);
             if demo {
                 demo::start(*addresses);
             }
@@ -76,15 +78,20 @@ impl Serve {
     fn settings(&self) -> Result<Settings, Problems> {
         let mut settings = Settings::load(self.config.as_deref(), config::environment())?.settings;
         settings.http.insecure |= self.insecure;
+        if self.demo && settings.log.level == "info" {
+            // On a terminal the story of the demo call is told by its caller; trouble still shows.
+            settings.log.level = "warn".into();
+        }
         settings.check_exposure()?;
         Ok(settings)
     }
 }
 
-/// Tells whoever started the program that calls can come, and where.
-fn announce(addresses: &Addresses) {
-    let line = format!("ready http://{} admin http://{}", addresses.carriers, addresses.admin);
-    let told = writeln!(io::stdout().lock(), "{line}");
+/// Tells whoever started the program what answers, which addresses to give away, and that calls can come. The last line
+/// is for programs that wait for it.
+fn announce(banner: &[String], addresses: &Addresses) {
+    let ready = format!("ready http://{} admin http://{}", addresses.carriers, addresses.admin);
+    let told = writeln!(io::stdout().lock(), "{}\n{ready}", banner.join("\n"));
     if told.is_err_and(|error| error.kind() != ErrorKind::BrokenPipe) {
         tracing::warn!("standard output cannot be written to");
     }

@@ -13,6 +13,8 @@ use crate::{At, Clip, CloseReason, Effect, Effects, Input, JobId, Mode, Note, Ph
 pub struct Greeting {
     live: Box<Live>,
     saying: Saying,
+    /// Nothing of it has failed so far.
+    whole: bool,
     /// Words of the caller that became final before the greeting was over.
     early: Listening,
 }
@@ -33,7 +35,7 @@ impl Greeting {
         };
         let utterance = Utterance::speak(&mut live, now, speech, out);
         let early = Listening::new(&live, now);
-        Self { live, saying: Saying::Coming(utterance), early }
+        Self { live, saying: Saying::Coming(utterance), whole: true, early }
     }
 
     pub(super) fn live(&self) -> &Live {
@@ -71,7 +73,7 @@ impl Greeting {
             }
             Input::MarkPlayed(mark) => match self.saying {
                 Saying::Playing(played) if played.mark == mark => {
-                    return Self::heard(self.live, played, self.early, now, out);
+                    return Self::heard(self.live, played, self.whole, self.early, now, out);
                 }
                 Saying::Coming(_) | Saying::Playing(_) => out.note(Note::UnknownMark),
             },
@@ -119,15 +121,13 @@ impl Greeting {
         match self.saying {
             Saying::Coming(utterance) => {
                 let progress = utterance.time_passed(&mut self.live, now, out);
-                Self::go_on(self.live, progress, self.early, now, out)
+                Self::go_on(self.live, progress, self.whole, self.early, now, out)
             }
             Saying::Playing(played) if now >= played.due => {
                 out.note(Note::TimedOut(Wait::Mark));
-                Self::heard(self.live, played, self.early, now, out)
+                Self::heard(self.live, played, self.whole, self.early, now, out)
             }
-            Saying::Playing(played) => {
-                Phase::Greeting(Self { live: self.live, saying: Saying::Playing(played), early: self.early })
-            }
+            Saying::Playing(played) => Phase::Greeting(Self { saying: Saying::Playing(played), ..self }),
         }
     }
 
@@ -135,7 +135,7 @@ impl Greeting {
         match self.saying {
             Saying::Coming(utterance) if utterance.owns(job) => {
                 let progress = how(utterance, &mut self.live, now, job, out);
-                Self::go_on(self.live, progress, self.early, now, out)
+                Self::go_on(self.live, progress, self.whole, self.early, now, out)
             }
             Saying::Coming(_) | Saying::Playing(_) => {
                 out.note(Note::Stale(job));
@@ -145,7 +145,15 @@ impl Greeting {
     }
 
     /// A greeting that cannot be said is replaced by a recording; a recording that cannot be played by listening.
-    fn go_on(mut live: Box<Live>, progress: Progress, early: Listening, now: At, out: &mut Effects) -> Phase {
+    fn go_on(
+        mut live: Box<Live>,
+        progress: Progress,
+        whole: bool,
+        early: Listening,
+        now: At,
+        out: &mut Effects,
+    ) -> Phase {
+        let whole = whole && !matches!(progress, Progress::Failed { .. });
         let saying = match progress {
             Progress::Coming(utterance) => Saying::Coming(utterance),
             Progress::Spoken(played) | Progress::Failed { partly: Some(played), .. } => Saying::Playing(played),
@@ -156,36 +164,40 @@ impl Greeting {
                 return Streaming::listen(live, early, now, out);
             }
         };
-        Phase::Greeting(Self { live, saying, early })
+        Phase::Greeting(Self { live, saying, whole, early })
     }
 
-    fn heard(mut live: Box<Live>, played: Played, early: Listening, now: At, out: &mut Effects) -> Phase {
+    fn heard(mut live: Box<Live>, played: Played, whole: bool, early: Listening, now: At, out: &mut Effects) -> Phase {
         played.heard(&mut live);
-        out.note(Note::Greeted);
+        if whole {
+            out.note(Note::Greeted);
+        }
         Streaming::listen(live, early, now, out)
     }
 
     /// Barge-in: the caller has something to say and need not hear the rest.
     fn cut(self, now: At, out: &mut Effects) -> Phase {
-        let (live, early) = self.silence(now, out);
-        out.note(Note::BargeIn);
+        let (live, early, unheard) = self.silence(now, out);
+        if unheard {
+            out.note(Note::BargeIn);
+        }
         Streaming::listen(live, early, now, out)
     }
 
     /// The call has to end: the last words take the place of the first.
     fn cut_for(self, now: At, reason: CloseReason, out: &mut Effects) -> Phase {
-        let (live, _) = self.silence(now, out);
+        let (live, ..) = self.silence(now, out);
         Streaming::say_goodbye(live, now, reason, out)
     }
 
-    fn silence(mut self, now: At, out: &mut Effects) -> (Box<Live>, Listening) {
-        match self.saying {
+    fn silence(mut self, now: At, out: &mut Effects) -> (Box<Live>, Listening, bool) {
+        let cut = match self.saying {
             Saying::Coming(utterance) => utterance.cut(&mut self.live, now, out),
             Saying::Playing(played) => played.cut(&mut self.live, now),
-        }
-        self.live.dialogue.cut();
+        };
+        cut.write_down(&mut self.live);
         self.live.clear(now, out);
-        (self.live, self.early)
+        (self.live, self.early, cut.unheard)
     }
 
     fn close(self, reason: CloseReason, out: &mut Effects) -> Phase {

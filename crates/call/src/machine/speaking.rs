@@ -3,7 +3,7 @@ use std::{collections::VecDeque, sync::Arc};
 use super::{
     live::Live,
     thinking::Thinking,
-    utterance::{HowEnded, Played, Progress, Utterance},
+    utterance::{Cut, HowEnded, Played, Progress, Utterance},
 };
 use crate::{At, Chunk, Clip, CloseReason, Effects, JobId, MarkId, Note, Speech, Wait};
 
@@ -15,6 +15,8 @@ pub(super) struct Speaking {
     waiting: VecDeque<Speech>,
     coming: Option<Utterance>,
     playing: VecDeque<Played>,
+    /// Something of this turn is in the dialogue.
+    remembered: bool,
     pub(super) then: Then,
 }
 
@@ -39,8 +41,8 @@ impl Speaking {
         then: Then,
         out: &mut Effects,
     ) -> Self {
-        let mut speaking =
-            Self { mind, waiting: speech.into_iter().collect(), coming: None, playing: VecDeque::new(), then };
+        let waiting = speech.into_iter().collect();
+        let mut speaking = Self { mind, waiting, coming: None, playing: VecDeque::new(), remembered: false, then };
         speaking.bound(live, out);
         speaking.go_on(live, now, out);
         speaking
@@ -118,7 +120,7 @@ impl Speaking {
         // Marks return in order: one that is missing before this one was lost, its audio was not.
         while let Some(played) = self.playing.pop_front() {
             let last = played.mark == mark;
-            played.heard(live);
+            self.remembered |= played.heard(live);
             if last {
                 break;
             }
@@ -135,7 +137,7 @@ impl Speaking {
         }
         while let Some(played) = self.playing.pop_front_if(|played| now >= played.due) {
             out.note(Note::TimedOut(Wait::Mark));
-            played.heard(live);
+            self.remembered |= played.heard(live);
         }
         if let Some(utterance) = self.coming.take() {
             let progress = utterance.time_passed(live, now, out);
@@ -145,19 +147,22 @@ impl Speaking {
         }
     }
 
-    /// The caller interrupts, or the call has to end: nothing more of this is wanted.
-    pub(super) fn cut(mut self, live: &mut Live, now: At, out: &mut Effects) {
+    /// The caller interrupts, or the call has to end: nothing more of this is wanted. `true` when some of it was unheard.
+    pub(super) fn cut(mut self, live: &mut Live, now: At, out: &mut Effects) -> bool {
+        let unheard = self.mind.is_some() || !self.waiting.is_empty();
+        let mut cut = Cut { unheard, remembered: self.remembered };
         if let Some(thinking) = self.mind.take() {
             live.cancel(thinking.mind, out);
         }
         for played in self.playing {
-            played.cut(live, now);
+            cut = cut.and(played.cut(live, now));
         }
         if let Some(utterance) = self.coming {
-            utterance.cut(live, now, out);
+            cut = cut.and(utterance.cut(live, now, out));
         }
-        live.dialogue.cut();
+        cut.write_down(live);
         live.clear(now, out);
+        cut.unheard
     }
 
     // ---- going on ----

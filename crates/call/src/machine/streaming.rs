@@ -323,8 +323,10 @@ impl Streaming {
             Turn::Listening(_) => return self,
             Turn::Thinking(thinking) => self.live.cancel(thinking.mind, out),
             Turn::Speaking(speaking) => {
-                speaking.cut(&mut self.live, now, out);
-                out.note(Note::BargeIn);
+                // The caller who answers before the last mark is back interrupts nothing.
+                if speaking.cut(&mut self.live, now, out) {
+                    out.note(Note::BargeIn);
+                }
             }
         }
         let listening = Listening::new(&self.live, now);
@@ -375,7 +377,7 @@ impl Streaming {
         match self.turn {
             Turn::Listening(_) => {}
             Turn::Thinking(thinking) => self.live.cancel(thinking.mind, out),
-            Turn::Speaking(speaking) => speaking.cut(&mut self.live, now, out),
+            Turn::Speaking(speaking) => _ = speaking.cut(&mut self.live, now, out),
         }
         Self::say_goodbye(self.live, now, reason, out)
     }

@@ -114,8 +114,7 @@ impl Utterance {
     pub(super) fn speech_done(mut self, live: &mut Live, now: At, job: JobId, out: &mut Effects) -> Progress {
         live.end_job(job);
         if self.stopgap == Some(job) {
-            self.stopgap = None;
-            return Progress::Coming(self);
+            return self.stopgap_ended(live, now);
         }
         self.drop_stopgap(live, out);
         match self.begins {
@@ -148,8 +147,7 @@ impl Utterance {
     fn job_failed(mut self, live: &mut Live, now: At, job: JobId, out: &mut Effects) -> Progress {
         live.end_job(job);
         if self.stopgap == Some(job) {
-            self.stopgap = None;
-            return Progress::Coming(self);
+            return self.stopgap_ended(live, now);
         }
         self.drop_stopgap(live, out);
         self.fail(live, now, out)
@@ -178,14 +176,16 @@ impl Utterance {
     }
 
     /// The caller interrupts: nothing more of it is wanted. What was heard of it enters the dialogue.
-    pub(super) fn cut(mut self, live: &mut Live, now: At, out: &mut Effects) {
+    pub(super) fn cut(mut self, live: &mut Live, now: At, out: &mut Effects) -> Cut {
         live.cancel(self.job, out);
         self.drop_stopgap(live, out);
+        let mut cut = Cut { unheard: true, remembered: false };
         if let (Some(text), Some(begins)) = (self.text(), self.begins) {
             // While the audio is still coming its whole length is unknown: it is estimated from the text.
             let whole_ms = self.ms.max(estimate_ms(text));
-            remember_heard(live, text, now.ms_since(begins).min(self.ms), whole_ms);
+            cut.remembered = remember_heard(live, text, now.ms_since(begins).min(self.ms), whole_ms);
         }
+        cut
     }
 
     /// What enters the dialogue: recordings do not.
@@ -194,6 +194,13 @@ impl Utterance {
             Speech::Greeting(text) | Speech::Line(text) | Speech::Reply(text) => Some(text),
             Speech::Clip(_) => None,
         }
+    }
+
+    /// The recording is over, or there was none: the wait for silence is as long as ever.
+    fn stopgap_ended(mut self, live: &Live, now: At) -> Progress {
+        self.stopgap = None;
+        self.comfort_at = self.comfort_at.min(live.silent_from(now) + live.settings().timing.comfort_after_ms);
+        Progress::Coming(self)
     }
 
     fn drop_stopgap(&mut self, live: &mut Live, out: &mut Effects) {
@@ -227,26 +234,50 @@ pub(super) struct Played {
 }
 
 impl Played {
-    /// The caller has heard all of it.
-    pub(super) fn heard(self, live: &mut Live) {
-        if let Some(text) = &self.text {
-            live.dialogue.add(Speaker::Agent, text);
-        }
+    /// The caller has heard all of it. `true` when it entered the dialogue: recordings do not.
+    pub(super) fn heard(self, live: &mut Live) -> bool {
+        let Some(text) = &self.text else { return false };
+        live.dialogue.add(Speaker::Agent, text);
+        true
     }
 
-    /// The caller interrupts while it plays. What was heard of it enters the dialogue.
-    pub(super) fn cut(self, live: &mut Live, now: At) {
-        if let Some(text) = &self.text {
-            remember_heard(live, text, now.ms_since(self.begins), self.ms);
+    /// The caller interrupts while it plays, or while its mark is on its way. What was heard of it enters the dialogue.
+    pub(super) fn cut(self, live: &mut Live, now: At) -> Cut {
+        let heard_ms = now.ms_since(self.begins);
+        let remembered = self.text.as_ref().is_some_and(|text| remember_heard(live, text, heard_ms, self.ms));
+        Cut { unheard: heard_ms < self.ms, remembered }
+    }
+}
+
+/// What an interruption has found.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Cut {
+    /// Something was not heard.
+    pub(super) unheard: bool,
+    /// Something was heard, and is in the dialogue now.
+    pub(super) remembered: bool,
+}
+
+impl Cut {
+    pub(super) const fn and(self, other: Self) -> Self {
+        Self { unheard: self.unheard || other.unheard, remembered: self.remembered || other.remembered }
+    }
+
+    /// Says in the dialogue that the agent was interrupted there. Words that it said before, and that were heard to their
+    /// end, are left as they are.
+    pub(super) fn write_down(self, live: &mut Live) {
+        if self.unheard && self.remembered {
+            live.dialogue.cut();
         }
     }
 }
 
-/// The share of `text` that `heard_ms` of `whole_ms` is, rounded down to a word.
-fn remember_heard(live: &mut Live, text: &Arc<str>, heard_ms: u32, whole_ms: u32) {
+/// Adds the share of `text` that `heard_ms` of `whole_ms` is, rounded down to a word, to the dialogue. `false` when that is
+/// nothing.
+fn remember_heard(live: &mut Live, text: &Arc<str>, heard_ms: u32, whole_ms: u32) -> bool {
     if heard_ms >= whole_ms {
         live.dialogue.add(Speaker::Agent, text);
-        return;
+        return true;
     }
     let mut end = (text.len() as u64 * u64::from(heard_ms) / u64::from(whole_ms.max(1))) as usize;
     while !text.is_char_boundary(end) {
@@ -259,6 +290,7 @@ fn remember_heard(live: &mut Live, text: &Arc<str>, heard_ms: u32, whole_ms: u32
     if !heard.is_empty() {
         live.dialogue.add(Speaker::Agent, &heard.into());
     }
+    !heard.is_empty()
 }
 
 /// How long `text` takes to say, at 15 characters a second.

@@ -208,6 +208,7 @@ fn speech_of(speech: &Speech) -> String {
         Speech::Line(text) if *text == lines.still_there => "still_there".into(),
         Speech::Line(text) if *text == lines.not_understood => "not_understood".into(),
         Speech::Line(text) if *text == lines.use_keys => "use_keys".into(),
+        Speech::Line(text) if *text == lines.use_keys => "use_keys".into(),
         Speech::Line(text) if *text == lines.goodbye => "goodbye".into(),
         Speech::Greeting(text) | Speech::Line(text) | Speech::Reply(text) => format!("'{text}'"),
         Speech::Clip(Clip::Beep) => "(beep)".into(),

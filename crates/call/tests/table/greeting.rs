@@ -67,7 +67,7 @@ pub(crate) const ROWS: &[Row] = &[
             +10000  time               => note timed_out audio, cancel #3, note speech_failed, speak #5 (apology)
             +10010  audio #5 2000      => play 2000
             +10010  done #5            => mark 1
-            +12200  mark 1             => note greeted, enter listening
+            +12200  mark 1             => enter listening
                     dialogue           =>",
     ),
     (
@@ -115,7 +115,7 @@ pub(crate) const ROWS: &[Row] = &[
         "
             +30     audio #3 400       => play 400
             +40     failed #3 now      => note speech_failed, mark 1
-            +430    mark 1             => note greeted, enter listening",
+            +430    mark 1             => enter listening",
     ),
     (
         "an empty success is a failure",

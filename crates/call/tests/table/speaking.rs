@@ -25,6 +25,24 @@ pub(crate) const ROWS: &[Row] = &[
             +5000   final #2 2
             +5300   time               => note empty_turn
                     due                => +14.900"),
+        ("the caller answers before the mark is back: nobody was interrupted", "", Speaking, "
+            +3800   done #5            => mark 2
+            +5700   spoke #1           => clear, enter listening
+                    dialogue           => agent: Hello, how can I help you? | caller: book it | agent: Of course, is ten all right?"),
+        ("the caller cuts in at the first sound: what was said before stays whole", "", Speaking, "
+            +3800   done #5            => mark 2
+            +5700   mark 2             => enter listening
+            +15700  time               => note timed_out caller, speak #6 still_there, enter speaking
+            +15800  audio #6 1000      => play 1000
+            +15810  spoke #1           => cancel #6, clear, note barge_in, enter listening
+                    dialogue           => agent: Hello, how can I help you? | caller: book it | agent: Of course, is ten all right?"),
+        ("cut between two sentences: the agent was not done", "", Thinking, "
+            +3600   reply #4 One. Two. Three => speak #5 'One.', enter speaking
+            +3700   audio #5 1000      => play 1000
+            +3700   done #5            => mark 2, speak #6 'Two.'
+            +4700   mark 2
+            +4710   spoke #1           => cancel #4, cancel #6, clear, note barge_in, enter listening
+                    dialogue           => agent: Hello, how can I help you? | caller: book it | agent: One. (cut)"),
         ("a key cuts in", "", Speaking, "
             +4700   key 1              => cancel #5, clear, note barge_in, enter listening
             +6700   time               => note turn_ended, think #6, enter thinking"),

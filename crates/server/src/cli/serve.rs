@@ -59,11 +59,11 @@ impl Serve {
                 return ExitCode::FAILURE;
             }
         };
-        let (demo, known, voices) = (self.demo, settings.clone(), providers.describe());
+        let (demo, known, voices) = (self.demo, settings.clone(), Providers::describe(&providers));
         let served = serve(settings, providers, move |addresses| {
             announce(&banner::lines(&known, &voices, addresses), addresses);
             if demo {
-                demo::start(*addresses);
+                demo::start(*addresses, known.recording.dir.display().to_string());
             }
         });
         match served {

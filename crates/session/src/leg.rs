@@ -23,9 +23,10 @@ pub enum FromLeg {
     Text(ByteString),
     /// A binary message was dropped; carriers speak text here.
     Binary,
-    /// The socket has ended. `code` is the peer's close code, 1006 if it sent none.
+    /// The socket has ended; comes once, last.
     Closed {
-        /// RFC 6455 section 7.4 close code.
+        /// RFC 6455 section 7.4 close code: the peer's, 1005 if its close frame had none; 1002, 1007 or 1009 if the peer
+        /// broke the rules; 1006 if the socket was lost, silent for too long, or did not answer our close.
         code: u16,
     },
 }

@@ -17,7 +17,8 @@ const PCM16_BYTES_PER_MS: usize = 16;
 const DEFAULT_CHUNK_BYTES: usize = 3200;
 
 /// Paths that are ours: the media socket of Exotel may not hide them.
-const RESERVED_PATHS: [&str; 4] = ["/twilio", "/exotel/voicebot", "/exotel/passthru", "/exotel/status"];
+/// Routes that a media path of the same name would shadow.
+const RESERVED_PATHS: [&str; 3] = ["/twilio", "/exotel/voicebot", "/exotel/listen"];
 
 /// All problems between settings that are each right by themselves.
 pub(super) fn check(settings: &Settings, effective: &[Effective], problems: &mut Problems) {

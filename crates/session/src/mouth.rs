@@ -76,8 +76,10 @@ impl Mouth {
     pub(crate) fn clear(&mut self, now: Duration, dialect: &mut Dialect) -> Spoken {
         self.playout.clear(now);
         let mut spoken = Spoken::default();
-        self.say(dialect, Say::Clear, now, &mut spoken);
-        self.due = None;
+        // It takes the place of a message that waits for room, and its age too: a leg that takes nothing is no fresher for it.
+        let since = self.held.take().map_or(now, |(_, since)| since);
+        self.say(dialect, Say::Clear, since, now, &mut spoken);
+        self.due = self.held.is_some().then_some(now + Self::RETRY);
         spoken
     }
 
@@ -99,14 +101,14 @@ impl Mouth {
             match self.playout.poll(now, &mut self.frame) {
                 Next::Frame => {
                     let frame = std::mem::take(&mut self.frame);
-                    self.say(dialect, Say::Media(&frame), now, &mut spoken);
+                    self.say(dialect, Say::Media(&frame), now, now, &mut spoken);
                     self.frame = frame;
                     spoken.frames += 1;
                     if let Some(due) = was_due.take() {
                         tally.pacer_lateness.observe(&Tally::PACE_BOUNDS, now.saturating_sub(due));
                     }
                 }
-                Next::Mark { name, .. } => self.say(dialect, Say::Mark(&name), now, &mut spoken),
+                Next::Mark { name, .. } => self.say(dialect, Say::Mark(&name), now, now, &mut spoken),
                 Next::Wait(due) => {
                     self.due = Some(due);
                     return spoken;
@@ -118,12 +120,12 @@ impl Mouth {
         spoken
     }
 
-    fn say(&mut self, dialect: &mut Dialect, say: Say<'_>, now: Duration, spoken: &mut Spoken) {
+    fn say(&mut self, dialect: &mut Dialect, say: Say<'_>, since: Duration, now: Duration, spoken: &mut Spoken) {
         let mut text = String::with_capacity(self.text_len);
         match dialect.encode(say, &mut text) {
             Ok(()) => {
                 self.text_len = self.text_len.max(text.len());
-                self.send(ToLeg::Text(ByteString::from(text)), now, now, spoken);
+                self.send(ToLeg::Text(ByteString::from(text)), since, now, spoken);
             }
             Err(error) => tracing::error!(code = error.code(), "a message to the carrier cannot be written"),
         }
@@ -139,5 +141,31 @@ impl Mouth {
             }
             Err(TrySendError::Closed(_)) => spoken.lost = true,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use operetta_wire::Line;
+    use tokio::sync::mpsc;
+
+    #[test]
+    fn a_clear_that_finds_the_leg_full_is_tried_again() {
+        let mut dialect = Dialect::new(Line::twilio());
+        let start = r#"{"event":"start","streamSid":"MZ1","start":{"streamSid":"MZ1","callSid":"CA1"}}"#;
+        dialect.decode(start, &mut Vec::new()).expect("a start");
+        let (say, mut leg) = mpsc::channel(1);
+        let (tally, ms) = (Tally::default(), Duration::from_millis);
+        let mut mouth = Mouth::new(Format::MULAW_8K, dialect.cut(), say, false);
+        mouth.play(vec![0xFF; 8000].into(), ms(0));
+        mouth.speak(ms(0), &mut dialect, &tally);
+        let cleared = mouth.clear(ms(500), &mut dialect);
+        assert_eq!(cleared.stalled_for, ms(500), "the leg has taken nothing since the frame that waited");
+        assert_eq!(mouth.due(), Some(ms(520)));
+        leg.try_recv().expect("the frame that was there before");
+        mouth.speak(ms(520), &mut dialect, &tally);
+        assert!(matches!(leg.try_recv(), Ok(ToLeg::Text(text)) if text.contains(r#""clear""#)));
+        assert_eq!(mouth.due(), None, "nothing more is said");
     }
 }

@@ -67,7 +67,11 @@ impl<A: Alarmed> ActorFuture<A> for Alarm {
     fn poll(mut self: Pin<&mut Self>, actor: &mut A, ctx: &mut A::Context, task: &mut Context<'_>) -> Poll<()> {
         self.hand.waker.set(Some(task.waker().clone()));
         for _ in 0..Self::BURST {
-            let Some(due) = actor.due() else { return Poll::Pending };
+            let Some(due) = actor.due() else {
+                // Whatever comes next is nearer than never: the hand must not take an old time for one that is waited for.
+                self.hand.armed.set(None);
+                return Poll::Pending;
+            };
             let now = self.clock.now();
             if now >= due {
                 self.hand.armed.set(None);

@@ -67,6 +67,10 @@ pub struct CallActor {
     moments: Moments,
     phase: PhaseName,
     closing: Option<Duration>,
+    /// The close code for a carrier that broke its own protocol.
+    broken: Option<u16>,
+    /// The code with which the socket ended, where it has.
+    leg_code: Option<u16>,
     alarm: Rc<Hand>,
     kill: Option<KillSwitch>,
     say: mpsc::Sender<ToLeg>,
@@ -121,6 +125,8 @@ impl CallActor {
             moments: Moments::default(),
             phase: PhaseName::Connected,
             closing: None,
+            broken: None,
+            leg_code: None,
             alarm: hand,
             kill: Some(leg.kill),
             say: leg.say,
@@ -190,7 +196,9 @@ impl Drop for CallActor {
     fn drop(&mut self) {
         let (tally, carrier) = (self.lane.parts().tally.clone(), self.arrival.line.carrier);
         if self.call.closed().is_none() || self.phase != PhaseName::Closed {
-            // Only a panic ends a call this way.
+            // Only a panic, or the end of the process, ends a call this way.
+            let at_ms = self.now().as_millis() as u64;
+            self.span.in_scope(|| tracing::error!(reason = CloseReason::Bug.as_str(), at_ms, "call ended"));
             tally.ended(carrier, CloseReason::Bug);
             tally.phase(Some(self.phase), PhaseName::Closed);
         }
@@ -243,7 +251,7 @@ impl StreamHandler<FromLeg> for CallActor {
             FromLeg::Text(text) => self.hear(&text, ctx),
             FromLeg::Binary => self.tally().binary.add(),
             FromLeg::Closed { code } => {
-                self.span.in_scope(|| tracing::debug!(code, "leg closed"));
+                self.leg_code = Some(code);
                 self.leg_ended(ctx);
             }
         }

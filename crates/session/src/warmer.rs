@@ -1,36 +1,39 @@
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use actix::prelude::*;
-use operetta_contract::{JobId, Speech, Synthesize};
+use operetta_contract::{JobId, Retry, Speech, Synthesize};
 use operetta_stage::{Kind, Lease, Metered, Told};
 
 use crate::Lane;
 
 /// Renders phrases before anybody needs them, one after the other, and is gone when it has done so. A phrase that fails
-/// is tried again a little later; calls meanwhile render it themselves.
+/// goes to the end of the line and is tried again a little later, unless it will never succeed; calls meanwhile render it
+/// themselves.
 pub(crate) struct Warmer {
     lane: Lane,
-    /// What is still to be rendered, the next one last.
-    phrases: Vec<Synthesize>,
+    phrases: VecDeque<Synthesize>,
     rendering: Option<(Lease<Synthesize>, Vec<u8>)>,
     last: u32,
-    tries: u32,
+    /// Failures since the last success.
+    failures: u32,
 }
 
 impl Warmer {
     const PATIENCE: Duration = Duration::from_secs(10);
-    const PAUSE: Duration = Duration::from_secs(2);
-    const MOST_TRIES: u32 = 30;
+    /// The pause after a failure; each further one in a row doubles it.
+    const FIRST_PAUSE: Duration = Duration::from_secs(2);
+    const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+    /// No phrase takes as long to say: a voice that goes on is broken, and its audio has to be kept somewhere.
+    const LONGEST_MS: u32 = 120_000;
 
-    pub(crate) fn start(lane: &Lane, mut phrases: Vec<Synthesize>) {
-        phrases.reverse();
-        let warmer = Self { lane: lane.clone(), phrases, rendering: None, last: 0, tries: 0 };
+    pub(crate) fn start(lane: &Lane, phrases: Vec<Synthesize>) {
+        let warmer = Self { lane: lane.clone(), phrases: phrases.into(), rendering: None, last: 0, failures: 0 };
         // Its own timers and jobs keep it alive for as long as it has something to do.
         let _detached = Metered::run(warmer, 16, &lane.parts().bill);
     }
 
     fn next(&mut self, ctx: &mut Metered<Self>) {
-        let Some(phrase) = self.phrases.last() else {
+        let Some(phrase) = self.phrases.front() else {
             ctx.stop();
             return;
         };
@@ -42,23 +45,39 @@ impl Warmer {
                 let job = JobId(self.last);
                 ctx.run_later(Self::PATIENCE, move |warmer, ctx| {
                     if warmer.rendering.as_ref().is_some_and(|(lease, _)| lease.id() == job) {
-                        warmer.failed("timeout", ctx);
+                        warmer.failed("timeout", Retry::Later, ctx);
                     }
                 });
             }
-            Err(error) => self.failed(error.code(), ctx),
+            Err(error) => self.failed(error.code(), Retry::Later, ctx),
         }
     }
 
-    fn failed(&mut self, code: &str, ctx: &mut Metered<Self>) {
+    fn failed(&mut self, code: &str, retry: Retry, ctx: &mut Metered<Self>) {
         self.rendering = None;
-        self.tries += 1;
-        tracing::warn!(code, tries = self.tries, "a phrase could not be rendered ahead of time");
-        if self.tries >= Self::MOST_TRIES {
-            ctx.stop();
-            return;
+        let pause = Self::FIRST_PAUSE.saturating_mul(1 << self.failures.min(8)).min(Self::LONGEST_PAUSE);
+        self.failures += 1;
+        let (phrases, again) = (self.phrases.len(), retry != Retry::Never);
+        tracing::warn!(code, phrases, again, "a phrase could not be rendered ahead of time");
+        // One phrase that cannot be said must not keep the others from being ready.
+        let phrase = self.phrases.pop_front();
+        self.phrases.extend(phrase.filter(|_| again));
+        ctx.run_later(pause, Self::next);
+    }
+
+    fn rendered(&mut self, ctx: &mut Metered<Self>) {
+        match self.rendering.take() {
+            // Kept, it would be a silent greeting for as long as the process lives.
+            Some((_, audio)) if audio.is_empty() => self.failed("empty", Retry::Later, ctx),
+            Some((_, audio)) => {
+                self.failures = 0;
+                if let Some(phrase) = self.phrases.pop_front() {
+                    self.lane.keep(phrase, &audio);
+                }
+                self.next(ctx);
+            }
+            None => {}
         }
-        ctx.run_later(Self::PAUSE, Self::next);
     }
 }
 
@@ -83,15 +102,16 @@ impl Handler<Told<Synthesize>> for Warmer {
             return;
         }
         match told.event {
-            Speech::Audio(piece) => audio.extend_from_slice(&piece),
-            Speech::Done => {
-                if let (Some((_, audio)), Some(phrase)) = (self.rendering.take(), self.phrases.pop()) {
-                    self.lane.keep(phrase, &audio);
+            Speech::Audio(piece) => {
+                audio.extend_from_slice(&piece);
+                let most = self.phrases.front().map_or(0, |phrase| phrase.format.bytes_of_ms(Self::LONGEST_MS));
+                if audio.len() > most {
+                    self.failed("endless", Retry::Later, ctx);
                 }
-                self.next(ctx);
             }
-            Speech::Failed(error) => self.failed(error.code(), ctx),
-            Speech::Lost => self.failed("lost", ctx),
+            Speech::Done => self.rendered(ctx),
+            Speech::Failed(error) => self.failed(error.code(), error.retry(), ctx),
+            Speech::Lost => self.failed("lost", Retry::Later, ctx),
         }
     }
 }

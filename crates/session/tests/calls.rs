@@ -2,9 +2,10 @@
 
 mod theatre;
 
-use operetta_call::{Mode, Settings, Timing};
+use operetta_call::{CloseReason, Mode, Refusal, Settings, Timing};
 use operetta_contract::Next;
 use operetta_wire::Carrier;
+use serde_json::json;
 
 use theatre::{
     Theatre,
@@ -76,6 +77,73 @@ fn a_voice_that_fails_never_ends_the_call() {
             assert_eq!(theatre.live_calls(), 1, "{act:?}");
         });
     }
+}
+
+/// What the warmer asks for: a greeting and four lines, in the formats of two carriers.
+const WARMED: usize = 10;
+const SPEAKS: VoiceAct = VoiceAct::Speaks { after_ms: 100, ms: 1000 };
+
+#[test]
+fn an_empty_success_is_not_kept_as_a_greeting() {
+    perform(async {
+        let theatre =
+            Theatre::new(Settings::default(), Script { voice: [VoiceAct::Empty; 2].into(), ..Script::default() });
+        let mut nobody = FakeCarrier::connect(&theatre, Carrier::Twilio);
+        nobody.wait(30_000).await;
+        assert_eq!(theatre.tally.phrases.read() as usize, WARMED, "all are rendered in the end");
+        let mut carrier = FakeCarrier::connect(&theatre, Carrier::Twilio);
+        carrier.start("call-1").await;
+        carrier.silence(1500).await;
+        assert_eq!(carrier.agent_audio.len(), 8000, "the whole greeting");
+    });
+}
+
+#[test]
+fn a_worker_that_falls_once_says_it_in_its_next_life() {
+    perform(async {
+        let script = Script {
+            voice: [SPEAKS; WARMED].into_iter().chain([VoiceAct::Crashes]).collect(),
+            understood: ["tomorrow"].into(),
+            replies: [("Ten is free.", Next::Listen)].into(),
+            ..Script::default()
+        };
+        let theatre = Theatre::new(Settings::default(), script);
+        let mut carrier = FakeCarrier::connect(&theatre, Carrier::Twilio);
+        carrier.wait(5000).await;
+        carrier.start("call-1").await;
+        carrier.silence(1600).await;
+        carrier.speech(400).await;
+        carrier.silence(3500).await;
+        let asked = theatre.script.borrow().spoken.iter().filter(|text| *text == "Ten is free.").count();
+        assert_eq!(asked, 2, "{}", carrier.transcript());
+        // Greeting and reply, a second each: no apology.
+        assert_eq!(carrier.agent_audio.len(), 2 * 8000, "{}", carrier.transcript());
+    });
+}
+
+#[test]
+fn a_carrier_that_breaks_its_protocol_is_told_so() {
+    perform(async {
+        let theatre = Theatre::new(Settings::default(), Script::default());
+        let mut unusable = FakeCarrier::connect(&theatre, Carrier::Twilio);
+        unusable.send(json!({"event": "start", "start": {"callSid": "call-1"}})).await;
+        unusable.wait(40).await;
+        assert_eq!(unusable.closed, Some(1008), "a start that names no stream");
+        let reason = CloseReason::Refused(Refusal::BadRequest);
+        let place = CloseReason::ALL.iter().position(|other| *other == reason).unwrap();
+        assert_eq!(theatre.tally.ended[Carrier::Twilio as usize][place].read(), 1);
+
+        let mut second = FakeCarrier::connect(&theatre, Carrier::Twilio);
+        second.start("call-2").await;
+        second.silence(1000).await;
+        let before = theatre.live_calls();
+        second.send(json!({"event": "start", "streamSid": "MZ2", "start": {"streamSid": "MZ2"}})).await;
+        second.wait(40).await;
+        assert_eq!(second.closed, Some(1008), "a start for another stream");
+        assert_eq!(theatre.live_calls(), before, "the close frame has time to leave before the kill switch acts");
+        second.wait(1500).await;
+        assert_eq!((theatre.live_calls(), theatre.open_jobs()), (0, 0));
+    });
 }
 
 #[test]

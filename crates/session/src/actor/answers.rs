@@ -40,7 +40,7 @@ impl Handler<Told<Detect>> for CallActor {
                 self.feed(Input::CallerPaused(job), ctx);
             }
             Voice::Failed(error) => self.job_failed(told.id, Some(&error), ctx),
-            Voice::Lost => self.job_failed(told.id, None, ctx),
+            Voice::Lost => Self::job_lost(told.id, ctx),
         }
     }
 }
@@ -54,7 +54,7 @@ impl Handler<Told<Transcribe>> for CallActor {
             Transcript::Partial(_) => self.feed(Input::Partial(job), ctx),
             Transcript::Final { text, flush } => self.feed(Input::Final { job, text, flush }, ctx),
             Transcript::Failed(error) => self.job_failed(told.id, Some(&error), ctx),
-            Transcript::Lost => self.job_failed(told.id, None, ctx),
+            Transcript::Lost => Self::job_lost(told.id, ctx),
         }
     }
 }
@@ -76,7 +76,7 @@ impl Handler<Told<Complete>> for CallActor {
                 self.feed(Input::ReplyDone { job, next }, ctx);
             }
             Completion::Failed(error) => self.job_failed(told.id, Some(&error), ctx),
-            Completion::Lost => self.job_failed(told.id, None, ctx),
+            Completion::Lost => Self::job_lost(told.id, ctx),
         }
     }
 }
@@ -89,7 +89,7 @@ impl Handler<Told<Synthesize>> for CallActor {
             contract::Speech::Audio(piece) => self.audio_came(told.id, piece, ctx),
             contract::Speech::Done => self.speech_done(told.id, ctx),
             contract::Speech::Failed(error) => self.job_failed(told.id, Some(&error), ctx),
-            contract::Speech::Lost => self.job_failed(told.id, None, ctx),
+            contract::Speech::Lost => Self::job_lost(told.id, ctx),
         }
     }
 }
@@ -97,6 +97,8 @@ impl Handler<Told<Synthesize>> for CallActor {
 impl CallActor {
     /// Shorter pieces of audio wait for more.
     const SHORTEST_PIECE_MS: u32 = 20;
+    /// How long a lost worker's successor is given to be there.
+    const SUCCESSION: Duration = Duration::from_millis(20);
 
     fn audio_came(&mut self, id: contract::JobId, piece: Arc<[u8]>, ctx: &mut Metered<Self>) {
         let format = self.mouth.format();
@@ -127,6 +129,12 @@ impl CallActor {
     fn speak_piece(&mut self, id: contract::JobId, audio: Arc<[u8]>, ctx: &mut Metered<Self>) {
         let chunk = Chunk { ms: self.mouth.format().ms_of_bytes(audio.len()) };
         self.feed_with(Input::AudioCame { job: JobId(id.0), chunk }, Some(audio), ctx);
+    }
+
+    /// The worker is gone. Its supervisor builds another one on this very thread, as soon as this thread has time for it:
+    /// who asks again at once asks nobody.
+    fn job_lost(id: contract::JobId, ctx: &mut Metered<Self>) {
+        ctx.run_later(Self::SUCCESSION, move |call, ctx| call.job_failed(id, None, ctx));
     }
 
     pub(super) fn job_failed(&mut self, id: contract::JobId, error: Option<&ProviderError>, ctx: &mut Metered<Self>) {

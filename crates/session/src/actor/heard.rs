@@ -1,14 +1,17 @@
 use operetta_audio::g711;
-use operetta_call::{Digit, Input, MarkId, Stop};
+use operetta_call::{Digit, Input, MarkId, PhaseName, Refusal, Stop};
 use operetta_stage::Metered;
 use operetta_wire::{Heard, StopReason};
 
 use super::CallActor;
-use crate::ToLeg;
 
 /// What the carrier says, as facts.
 impl CallActor {
     pub(super) fn hear(&mut self, text: &str, ctx: &mut Metered<Self>) {
+        if self.closing.is_some() {
+            // The call is over, and only the leg's end is waited for.
+            return;
+        }
         let mut bytes = std::mem::take(&mut self.heard_bytes);
         match self.dialect.decode(text, &mut bytes) {
             Ok(Heard::Media) => self.media(&bytes, ctx),
@@ -24,8 +27,10 @@ impl CallActor {
                 self.tally().unreadable(error);
                 if let Some(code) = error.close_code() {
                     self.span.in_scope(|| tracing::warn!(code = error.code(), "the carrier broke the protocol"));
-                    let _ = self.say.try_send(ToLeg::Close { code });
-                    self.feed(Input::LegLost, ctx);
+                    self.broken = Some(code);
+                    let unusable = self.call.phase() == PhaseName::Connected;
+                    let fact = if unusable { Input::Refused(Refusal::BadRequest) } else { Input::LegLost };
+                    self.feed(fact, ctx);
                 }
             }
         }

@@ -156,11 +156,14 @@ impl CallActor {
                 turns = self.moments.turns,
                 first_audio_ms = self.moments.first_audio.map(|first| first.as_millis() as u64),
                 recording,
+                leg_code = self.leg_code,
                 "call ended"
             );
         });
-        let told = self.say.try_send(ToLeg::Close { code: reason.close_code() }).is_ok();
-        let gone = matches!(reason, CloseReason::LegLost | CloseReason::LegStalled);
+        let code = self.broken.unwrap_or_else(|| reason.close_code());
+        let told = self.say.try_send(ToLeg::Close { code }).is_ok();
+        // Who broke the protocol is still there, and is told so: the kill switch would overtake our close frame.
+        let gone = self.broken.is_none() && matches!(reason, CloseReason::LegLost | CloseReason::LegStalled);
         if gone || !told {
             ctx.stop();
         } else {

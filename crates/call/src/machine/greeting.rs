@@ -6,7 +6,7 @@ use super::{
     streaming::Streaming,
     utterance::{HowEnded, Played, Progress, Utterance},
 };
-use crate::{At, Clip, CloseReason, Effect, Effects, Input, JobId, Mode, Note, PhaseName, Speech, Stop, Wait};
+use crate::{At, Clip, CloseReason, Effect, Effects, Input, JobId, Mode, Note, PhaseName, Speech, Stop};
 
 /// The agent says its first words. What the caller says meanwhile is heard: the ears are open.
 #[derive(Debug)]
@@ -71,12 +71,15 @@ impl Greeting {
                 }
                 self.early.ears_failed(&mut self.live, now, job, retry, out);
             }
-            Input::MarkPlayed(mark) => match self.saying {
-                Saying::Playing(played) if played.mark == mark => {
-                    return Self::heard(self.live, played, self.whole, self.early, now, out);
+            Input::MarkPlayed(mark) => {
+                self.live.mark_returned();
+                match self.saying {
+                    Saying::Playing(played) if played.mark == mark => {
+                        return Self::heard(self.live, played, self.whole, self.early, now, out);
+                    }
+                    Saying::Coming(_) | Saying::Playing(_) => out.note(Note::UnknownMark),
                 }
-                Saying::Coming(_) | Saying::Playing(_) => out.note(Note::UnknownMark),
-            },
+            }
             Input::CallerAudio => self.live.media_came(now),
             Input::CallerSpoke(job) => {
                 if self.live.ears.spoke(job) {
@@ -124,7 +127,7 @@ impl Greeting {
                 Self::go_on(self.live, progress, self.whole, self.early, now, out)
             }
             Saying::Playing(played) if now >= played.due => {
-                out.note(Note::TimedOut(Wait::Mark));
+                self.live.mark_lost(out);
                 Self::heard(self.live, played, self.whole, self.early, now, out)
             }
             Saying::Playing(played) => Phase::Greeting(Self { saying: Saying::Playing(played), ..self }),

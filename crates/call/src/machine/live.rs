@@ -13,6 +13,8 @@ pub struct Live {
     pub(super) prompts: u32,
     jobs: Jobs,
     marks: u32,
+    /// Marks in a row that did not come back.
+    lost_marks: u32,
     /// Estimate of when everything sent so far has been played.
     plays_until: At,
     media_by: At,
@@ -20,6 +22,12 @@ pub struct Live {
 }
 
 impl Live {
+    /// After so many lost marks the carrier is one that returns none (bolna-ai/bolna pull request 1050 reports such
+    /// calls), and to wait long for each would be a silence after every turn.
+    const MARKS_TO_LOSE: u32 = 2;
+    /// How late against its estimate a mark may be then, in ms.
+    const LOST_MARK_GRACE_MS: u32 = 300;
+
     pub(super) fn new(now: At, start: Start) -> Self {
         let timing = &start.settings.timing;
         let (media_by, ends) = (now + timing.media_gap_ms, now + timing.call_ms);
@@ -31,6 +39,7 @@ impl Live {
             prompts: 0,
             jobs: Jobs::default(),
             marks: 0,
+            lost_marks: 0,
             plays_until: now,
             media_by,
             ends,
@@ -149,7 +158,20 @@ impl Live {
         self.marks += 1;
         let mark = MarkId(self.marks);
         out.push(Effect::SendMark(mark));
-        (mark, self.silent_from(now) + self.settings.timing.mark_grace_ms)
+        let most = self.settings.timing.mark_grace_ms;
+        let grace = if self.lost_marks < Self::MARKS_TO_LOSE { most } else { most.min(Self::LOST_MARK_GRACE_MS) };
+        (mark, self.silent_from(now) + grace)
+    }
+
+    /// A mark did not come back in time.
+    pub(super) fn mark_lost(&mut self, out: &mut Effects) {
+        self.lost_marks += 1;
+        out.note(Note::TimedOut(Wait::Mark));
+    }
+
+    /// A mark came back, in time or not: this carrier does return them.
+    pub(super) const fn mark_returned(&mut self) {
+        self.lost_marks = 0;
     }
 
     /// Nothing that was sent is to be played any more.

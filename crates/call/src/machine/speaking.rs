@@ -136,7 +136,7 @@ impl Speaking {
             live.cancel(thinking.mind, out);
         }
         while let Some(played) = self.playing.pop_front_if(|played| now >= played.due) {
-            out.note(Note::TimedOut(Wait::Mark));
+            live.mark_lost(out);
             self.remembered |= played.heard(live);
         }
         if let Some(utterance) = self.coming.take() {

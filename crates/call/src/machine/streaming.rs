@@ -123,10 +123,13 @@ impl Streaming {
                 Turn::Listening(_) | Turn::Thinking(_) | Turn::Speaking(_) => out.note(Note::Stale(job)),
             },
             Input::JobFailed { job, retry } => self = self.job_failed(now, job, retry, out),
-            Input::MarkPlayed(mark) => match &mut self.turn {
-                Turn::Speaking(speaking) => speaking.mark_played(&mut self.live, now, mark, out),
-                Turn::Listening(_) | Turn::Thinking(_) => out.note(Note::UnknownMark),
-            },
+            Input::MarkPlayed(mark) => {
+                self.live.mark_returned();
+                match &mut self.turn {
+                    Turn::Speaking(speaking) => speaking.mark_played(&mut self.live, now, mark, out),
+                    Turn::Listening(_) | Turn::Thinking(_) => out.note(Note::UnknownMark),
+                }
+            }
             Input::TimePassed => match self.live.overdue(now, out) {
                 Some(CloseReason::TimeLimit) => return self.cut_for(now, CloseReason::TimeLimit, out),
                 Some(reason) => return self.close(reason, out),

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
     thread,
@@ -46,6 +46,8 @@ struct Counts {
     partial: AtomicU64,
     failed: AtomicU64,
     dropped: AtomicU64,
+    /// Tapes whose close found no room since the writer last looked.
+    orphans: AtomicU64,
 }
 
 impl Recorder {
@@ -60,7 +62,7 @@ impl Recorder {
         fs::create_dir_all(folder)?;
         let (orders, inbox) = sync_channel(Self::BLOCKS);
         let counts = Arc::new(Counts::default());
-        let writer = Writer { tapes: HashMap::new(), counts: Arc::clone(&counts) };
+        let mut writer = Writer { tapes: HashMap::new(), counts: Arc::clone(&counts) };
         thread::Builder::new().name("recorder".into()).spawn(move || writer.run(&inbox))?;
         Ok(Self { orders, counts, folder: folder.into() })
     }
@@ -69,9 +71,13 @@ impl Recorder {
     pub fn open(&self, name: &str, rate_hz: u32) -> Tape {
         let id = self.counts.next.fetch_add(1, Ordering::Relaxed);
         let path = self.folder.join(name).with_extension("wav");
-        let tape =
-            Tape { id, path: path.clone(), orders: self.orders.clone(), counts: Arc::clone(&self.counts), lost: 0 };
-        tape.send(Order::Open { id, path, rate_hz });
+        let closed = Arc::new(AtomicBool::new(false));
+        let (orders, counts) = (self.orders.clone(), Arc::clone(&self.counts));
+        let tape = Tape { id, path: path.clone(), orders, counts, closed: Arc::clone(&closed), lost: 0 };
+        if !tape.send(Order::Open { id, path, rate_hz, closed }) {
+            self.counts.failed.fetch_add(1, Ordering::Relaxed);
+            tracing::error!("a recording cannot be opened: the writer has fallen behind");
+        }
         tape
     }
 
@@ -93,6 +99,7 @@ pub struct Tape {
     path: PathBuf,
     orders: SyncSender<Order>,
     counts: Arc<Counts>,
+    closed: Arc<AtomicBool>,
     lost: u64,
 }
 
@@ -123,14 +130,17 @@ impl Tape {
 
 impl Drop for Tape {
     fn drop(&mut self) {
-        // If even this finds no room the file stays open in the writer until the process ends; its header is right.
-        self.send(Order::Close { id: self.id, partial: self.lost > 0 });
+        self.closed.store(true, Ordering::Release);
+        if !self.send(Order::Close { id: self.id, partial: self.lost > 0 }) {
+            // The writer looks for such tapes when it has caught up, so no file stays open behind a slow disk.
+            self.counts.orphans.fetch_add(1, Ordering::Release);
+        }
     }
 }
 
 #[derive(Debug)]
 enum Order {
-    Open { id: u64, path: PathBuf, rate_hz: u32 },
+    Open { id: u64, path: PathBuf, rate_hz: u32, closed: Arc<AtomicBool> },
     Block { id: u64, from: u64, caller: Vec<i16>, agent: Vec<u8>, encoding: Encoding },
     Close { id: u64, partial: bool },
 }
@@ -143,14 +153,16 @@ struct Writer {
 struct OpenTape {
     wav: WavWriter<BufWriter<File>>,
     written: u64,
+    /// Whether its call has let go of it.
+    closed: Arc<AtomicBool>,
 }
 
 impl Writer {
-    fn run(mut self, inbox: &Receiver<Order>) {
+    fn run(&mut self, inbox: &Receiver<Order>) {
         let mut agent_samples = Vec::new();
         while let Ok(order) = inbox.recv() {
             match order {
-                Order::Open { id, path, rate_hz } => self.open(id, &path, rate_hz),
+                Order::Open { id, path, rate_hz, closed } => self.open(id, &path, rate_hz, closed),
                 Order::Block { id, from, caller, agent, encoding } => {
                     agent_samples.clear();
                     g711::decode_into(encoding, &agent, &mut agent_samples);
@@ -158,14 +170,25 @@ impl Writer {
                 }
                 Order::Close { id, partial } => self.close(id, partial),
             }
+            if self.counts.orphans.swap(0, Ordering::Acquire) > 0 {
+                self.close_orphans();
+            }
         }
     }
 
-    fn open(&mut self, id: u64, path: &Path, rate_hz: u32) {
+    fn close_orphans(&mut self) {
+        let closed = self.tapes.iter().filter(|(_, tape)| tape.closed.load(Ordering::Acquire));
+        let closed: Vec<u64> = closed.map(|(id, _)| *id).collect();
+        for id in closed {
+            self.close(id, true);
+        }
+    }
+
+    fn open(&mut self, id: u64, path: &Path, rate_hz: u32, closed: Arc<AtomicBool>) {
         let spec = WavSpec { channels: 2, sample_rate: rate_hz, bits_per_sample: 16, sample_format: SampleFormat::Int };
         match WavWriter::create(path, spec) {
             Ok(wav) => {
-                self.tapes.insert(id, OpenTape { wav, written: 0 });
+                self.tapes.insert(id, OpenTape { wav, written: 0, closed });
             }
             Err(error) => self.fail(id, &error),
         }
@@ -254,6 +277,25 @@ mod tests {
             thread::yield_now();
         }
         assert_eq!(recorder.counts(), RecorderCounts { stored: 1, ..RecorderCounts::default() });
+    }
+
+    #[test]
+    fn a_tape_whose_close_found_no_room_is_closed_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        // Nobody takes the orders yet: a disk that hangs.
+        let (orders, inbox) = sync_channel(2);
+        let counts = Arc::new(Counts::default());
+        let recorder = Recorder { orders, counts: Arc::clone(&counts), folder: folder.path().into() };
+        let mut tape = recorder.open("one", 8000);
+        tape.write(0, vec![1], vec![2, 0], Encoding::Pcm16);
+        drop(tape);
+        drop(recorder.open("two", 8000));
+        drop(recorder);
+        let mut writer = Writer { tapes: HashMap::new(), counts: Arc::clone(&counts) };
+        writer.run(&inbox);
+        assert_eq!(writer.tapes.len(), 0, "a file was left open");
+        let (partial, failed) = (counts.partial.load(Ordering::Relaxed), counts.failed.load(Ordering::Relaxed));
+        assert_eq!((partial, failed), (1, 1), "one lost its end, one was never opened");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The one place where parts are put together: which providers a lane has, what it shares with the others.
 
 use std::{
+    cell::Cell,
     rc::Rc,
     sync::{
         Arc,
@@ -70,6 +71,39 @@ impl Grants for Promises {
             return Err(Busy);
         }
         self.admission.grant(granted)
+    }
+}
+
+/// Says in the log that somebody could not prove to be a carrier: whoever brings up an account looks there. Strangers must
+/// not be able to fill it, so it is one line in a while and not one a request.
+struct Knocks {
+    clock: Clock,
+    silent_until: Cell<Duration>,
+    untold: Cell<u32>,
+}
+
+impl Knocks {
+    const EVERY: Duration = Duration::from_secs(10);
+
+    const fn new(clock: Clock) -> Self {
+        Self { clock, silent_until: Cell::new(Duration::ZERO), untold: Cell::new(0) }
+    }
+
+    /// How many requests the line is to speak of; `None` while it is too early for another.
+    fn due(&self) -> Option<u32> {
+        self.untold.set(self.untold.get().saturating_add(1));
+        let now = self.clock.now();
+        (now >= self.silent_until.get()).then(|| {
+            self.silent_until.set(now + Self::EVERY);
+            self.untold.take()
+        })
+    }
+
+    fn log(&self, carrier: Carrier) {
+        if let Some(requests) = self.due() {
+            let carrier = carrier.as_str();
+            tracing::warn!(carrier, requests, "refused: no valid signature, password or secret");
+        }
     }
 }
 
@@ -153,6 +187,7 @@ impl<P: Providers> House<P> {
     pub(crate) fn edge(&self, lane: Lane, public_url: PublicUrl) -> Edge {
         let settings = &self.settings;
         let requests = self.requests.clone();
+        let knocks = Knocks::new(self.clock.clone());
         Edge {
             public_url,
             exotel: settings.exotel.enabled.then(|| ExotelEdge {
@@ -175,7 +210,10 @@ impl<P: Providers> House<P> {
                 tally: Arc::clone(&self.legs),
                 ..LegSettings::default()
             },
-            on_refused: Rc::new(move |carrier| requests.signature_failed(carrier.as_str())),
+            on_refused: Rc::new(move |carrier| {
+                requests.signature_failed(carrier.as_str());
+                knocks.log(carrier);
+            }),
             body_deadline: Edge::BODY_DEADLINE,
         }
     }
@@ -211,5 +249,20 @@ impl<P: Providers> House<P> {
     /// How long calls may go on once no new ones are wanted.
     pub(crate) fn patience(&self) -> Duration {
         Duration::from_secs(self.settings.drain.drain_secs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strangers_do_not_fill_the_log() {
+        let (clock, hand) = Clock::by_hand();
+        let knocks = Knocks::new(clock);
+        assert_eq!(knocks.due(), Some(1));
+        assert_eq!((0..500).filter_map(|_| knocks.due()).count(), 0);
+        hand.advance(Knocks::EVERY);
+        assert_eq!(knocks.due(), Some(501));
     }
 }

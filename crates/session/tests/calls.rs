@@ -351,6 +351,8 @@ fn a_recording_has_both_sides_as_they_were_heard() {
         };
         let theatre = Theatre::with_recordings(Settings::default(), script, Some(&path));
         let mut carrier = FakeCarrier::connect(&theatre, Carrier::Twilio);
+        // The recording begins with the stream, not with the leg.
+        carrier.wait(2000).await;
         carrier.start("call-1").await;
         carrier.silence(1000).await;
         carrier.speech(300).await;
@@ -358,13 +360,15 @@ fn a_recording_has_both_sides_as_they_were_heard() {
         carrier.stop().await;
         carrier.wait(200).await;
     });
-    let file = std::fs::read_dir(folder.path()).unwrap().next().expect("a recording").unwrap().path();
-    // The writer is a thread: it closes the file when the call has let go of it.
+    // The writer is a thread: it makes the file when it comes to it, and closes it when the call has let go of it.
     let deadline = std::time::SystemTime::now() + std::time::Duration::from_secs(10);
     let samples = loop {
-        let wav = hound::WavReader::open(&file).expect("a header that is right at any time");
-        assert_eq!((wav.spec().channels, wav.spec().sample_rate), (2, 8000));
-        let samples: Vec<i16> = wav.into_samples().map(Result::unwrap).collect();
+        let file = std::fs::read_dir(folder.path()).unwrap().next().map(|file| file.unwrap().path());
+        let wav = file.and_then(|file| hound::WavReader::open(file).ok());
+        let samples: Vec<i16> = wav.map_or_else(Vec::new, |wav| {
+            assert_eq!((wav.spec().channels, wav.spec().sample_rate), (2, 8000));
+            wav.into_samples().map(Result::unwrap).collect()
+        });
         if samples.len() >= 2 * 8 * 1550 {
             break samples;
         }

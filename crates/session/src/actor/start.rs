@@ -68,6 +68,8 @@ impl CallActor {
         let cut = Cut { lead_ms: self.arrival.lead_ms, ..self.dialect.cut() };
         let recorder = self.lane.parts().recorder.as_ref();
         self.mouth = Mouth::new(format, cut, self.say.clone(), recorder.is_some());
+        // A recording begins now, on both sides, and not when the leg was opened.
+        self.mouth.playout().take_played(now, &mut Vec::new());
         self.ears = Ears::new(format.rate_hz);
         self.recording =
             recorder.map(|recorder| Recording::begin(recorder.open(&random_name(), format.rate_hz), format, now));

@@ -186,7 +186,9 @@ impl Writer {
 
     fn open(&mut self, id: u64, path: &Path, rate_hz: u32, closed: Arc<AtomicBool>) {
         let spec = WavSpec { channels: 2, sample_rate: rate_hz, bits_per_sample: 16, sample_format: SampleFormat::Int };
-        match WavWriter::create(path, spec) {
+        // The header goes to the file at once, so that there is no time at which it is none.
+        let created = WavWriter::create(path, spec).and_then(|mut wav| wav.flush().map(|()| wav));
+        match created {
             Ok(wav) => {
                 self.tapes.insert(id, OpenTape { wav, written: 0, closed });
             }
@@ -265,6 +267,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let recorder = Recorder::start(&folder.path().join("made/here")).unwrap();
         let mut tape = recorder.open("one", 8000);
+        assert_eq!(read_when(tape.path(), 0), [], "it can be read before anything is in it");
         tape.write(0, vec![1, 2, 3], vec![10, 0, 20, 0], Encoding::Pcm16);
         tape.write(5, vec![4], vec![30, 0, 40, 0], Encoding::Pcm16);
         let whole = [(1, 10), (2, 20), (3, 0), (0, 0), (0, 0), (4, 30), (0, 40)];

@@ -1,6 +1,6 @@
 use operetta_audio::{Gate, GateState};
 use operetta_contract::{Detect, Hearing, Transcribe};
-use operetta_stage::Lease;
+use operetta_stage::{FeedError, Lease};
 
 use crate::tally::Tally;
 
@@ -10,6 +10,8 @@ use crate::tally::Tally;
 pub(crate) struct Ears {
     gate: Gate,
     open: bool,
+    /// The gate has closed, and the detector has had no room to be told.
+    untold: bool,
     detector: Option<Lease<Detect>>,
     listener: Option<Lease<Transcribe>>,
     /// Samples that wait to be sent: the run-up while the gate is closed, a piece while it is open.
@@ -29,6 +31,7 @@ impl Ears {
         Self {
             gate: Gate::new(rate_hz),
             open: false,
+            untold: false,
             detector: None,
             listener: None,
             waiting: Vec::with_capacity(samples(Self::RUN_UP_MS)),
@@ -68,21 +71,28 @@ impl Ears {
         self.waiting.extend_from_slice(samples);
         if open {
             self.open = true;
+            self.untold = false;
             if self.waiting.len() >= self.piece {
                 self.send(tally);
             }
         } else if self.open {
             self.open = false;
             self.send(tally);
-            // An empty piece says that the gate has closed.
-            if let Some(detector) = &self.detector
-                && detector.feed(Vec::new()).is_err()
-            {
-                tally.audio_dropped.add();
-            }
-        } else if self.waiting.len() > self.run_up {
-            let surplus = self.waiting.len() - self.run_up;
+            self.untold = true;
+            self.tell_of_the_end();
+        } else {
+            let surplus = self.waiting.len().saturating_sub(self.run_up);
             self.waiting.drain(..surplus);
+            self.tell_of_the_end();
+        }
+    }
+
+    /// An empty piece says that the gate has closed. It is what ends the caller's turn, so it is not dropped like audio: a
+    /// detector that has fallen behind is told when it has room again.
+    fn tell_of_the_end(&mut self) {
+        if self.untold {
+            let full = |detector: &Lease<Detect>| detector.feed(Vec::new()) == Err(FeedError::Full);
+            self.untold = self.detector.as_ref().is_some_and(full);
         }
     }
 
@@ -110,5 +120,71 @@ impl Ears {
             tally.audio_dropped.add();
         }
         self.waiting.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix::prelude::*;
+    use operetta_audio::tone;
+    use operetta_contract::{Job, JobId};
+    use operetta_stage::{Ask, Desk, Kind, Metered, Playbill, Told};
+    use std::{cell::RefCell, rc::Rc};
+
+    /// A detector that takes a job and does not read what it is fed; it is its own asker.
+    struct Behind(Rc<RefCell<Option<Ask<Detect>>>>);
+
+    impl Kind for Behind {
+        const KIND: &'static str = "behind";
+    }
+
+    impl Actor for Behind {
+        type Context = Metered<Self>;
+    }
+
+    impl Handler<Ask<Detect>> for Behind {
+        type Result = ();
+
+        fn handle(&mut self, ask: Ask<Detect>, _: &mut Metered<Self>) {
+            self.0.replace(Some(ask));
+        }
+    }
+
+    impl Handler<Told<Detect>> for Behind {
+        type Result = ();
+
+        fn handle(&mut self, _: Told<Detect>, _: &mut Metered<Self>) {}
+    }
+
+    #[actix::test]
+    async fn a_detector_that_is_behind_hears_of_the_end_all_the_same() {
+        let (bill, tally, taken) = (Playbill::new("test"), Tally::default(), Rc::default());
+        let (behind, _) = Metered::run(Behind(Rc::clone(&taken)), 16, &bill);
+        let desk = Desk::unsupervised(behind.clone().recipient(), 4, &bill);
+        let job = Detect { rate_hz: 8000, threshold_percent: 50, min_speech_ms: 200, min_silence_ms: 300 };
+        let lease = desk.ask(JobId(1), job, behind.downgrade().recipient()).unwrap();
+        let mut ears = Ears::new(8000);
+        ears.detect(lease);
+        while taken.borrow().is_none() {
+            tokio::task::yield_now().await;
+        }
+        let speech = [-10.0, -14.0, -22.0, -12.0].map(|level| tone::sine(220.0, 20, 8000, level));
+        for frame in speech.iter().cycle().take(Detect::FEED_BOUND * 2 + 100) {
+            ears.hear(frame, &tally);
+        }
+        let silence = tone::silence(20, 8000);
+        for _ in 0..100 {
+            ears.hear(&silence, &tally);
+        }
+        assert!(!ears.open && tally.audio_dropped.read() > 0, "the gate has closed and the feed is full");
+        let mut ask = taken.take().unwrap();
+        for _ in 0..Detect::FEED_BOUND {
+            assert!(!ask.feed.try_recv().unwrap().is_empty());
+        }
+        ears.hear(&silence, &tally);
+        assert_eq!(ask.feed.try_recv(), Ok(Vec::new()));
+        ears.hear(&silence, &tally);
+        assert!(ask.feed.try_recv().is_err(), "it is told once");
     }
 }

@@ -7,6 +7,7 @@ mod actor;
 mod admission;
 mod agent;
 mod alarm;
+mod allowance;
 mod clips;
 mod ears;
 mod lane;

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use operetta_audio::g711;
 use operetta_call::{Digit, Input, MarkId, PhaseName, Refusal, Stop};
 use operetta_stage::Metered;
@@ -38,10 +40,17 @@ impl CallActor {
     }
 
     pub(super) fn media(&mut self, bytes: &[u8], ctx: &mut Metered<Self>) {
-        let (carrier, encoding) = (self.arrival.line.carrier, self.dialect.format().encoding);
+        let (carrier, format) = (self.arrival.line.carrier, self.dialect.format());
         self.tally().frames[carrier as usize][0].add();
+        let samples = (bytes.len() / format.sample_bytes()) as u64;
+        let length = Duration::from_micros(samples * 1_000_000 / u64::from(format.rate_hz));
+        if !self.allowance.take(length, self.now()) {
+            self.tally().audio_dropped.add();
+            self.feed(Input::CallerAudio, ctx);
+            return;
+        }
         self.heard.clear();
-        g711::decode_into(encoding, bytes, &mut self.heard);
+        g711::decode_into(format.encoding, bytes, &mut self.heard);
         self.ears.hear(&self.heard, &self.lane.parts().tally);
         if let Some(recording) = &mut self.recording {
             recording.hear(&self.heard);

@@ -146,9 +146,7 @@ impl Metric {
             Self::BargeIns => ("operetta_barge_ins", Counter, "Caller speech that stopped the agent"),
             Self::EmptyTurns => ("operetta_turns_empty", Counter, "Detected speech in which no words were found"),
             Self::AudioFrames => ("operetta_audio_frames", Counter, "Media messages in and out"),
-            Self::AudioDropped => {
-                ("operetta_audio_dropped", Counter, "Pieces of caller audio that nobody listened to")
-            }
+            Self::AudioDropped => ("operetta_audio_dropped", Counter, "Pieces of caller audio that nobody listened to"),
             Self::PacerLateness => {
                 ("operetta_pacer_lateness_seconds", Histogram, "How late a frame is written against its schedule")
             }

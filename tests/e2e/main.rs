@@ -2,7 +2,9 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "what tests share panics as they do")]
 #![expect(clippy::print_stdout, reason = "figures, for whoever runs this with --nocapture")]
 
+mod agents;
 mod barge_in;
+mod bounds;
 mod drain;
 mod first_audio;
 mod first_call;

@@ -28,6 +28,7 @@ pub struct Setup {
     program: PathBuf,
     args: Vec<String>,
     vars: BTreeMap<String, String>,
+    config: Option<String>,
 }
 
 impl Setup {
@@ -35,8 +36,8 @@ impl Setup {
     /// process's environment reaches it.
     pub fn new() -> Self {
         let models = program::workspace().join("models");
-        let setup = Self { program: program::operetta().into(), args: vec!["serve".into()], vars: BTreeMap::new() };
-        setup
+        let (program, args) = (program::operetta().into(), vec!["serve".into()]);
+        Self { program, args, vars: BTreeMap::new(), config: None }
             .var("OPERETTA__HTTP__BIND", "127.0.0.1:0")
             .var("OPERETTA__HTTP__WORKERS", "2")
             .var("OPERETTA__ADMIN__BIND", "127.0.0.1:0")
@@ -55,6 +56,12 @@ impl Setup {
         self
     }
 
+    /// Gives it a configuration file.
+    #[must_use]
+    pub fn config(self, text: &str) -> Self {
+        Self { config: Some(text.into()), ..self }
+    }
+
     /// Starts it and waits until it is ready.
     pub fn start(&self) -> Engine {
         Engine::start(self)
@@ -71,8 +78,14 @@ impl Setup {
 
     fn spawn(&self, folder: &Path) -> (Child, PathBuf) {
         let log = folder.join("stderr.log");
+        let config = self.config.as_ref().map(|text| {
+            let path = folder.join("operetta.toml");
+            fs::write(&path, text).expect("the configuration can be written");
+            ["--config".into(), path]
+        });
         let child = Command::new(&self.program)
             .args(&self.args)
+            .args(config.into_iter().flatten())
             .env_clear()
             .env("OPERETTA__RECORDING__DIR", folder.join("recordings"))
             .envs(&self.vars)

@@ -36,17 +36,20 @@ impl Metrics {
 
     /// How many jobs were ever asked of providers, by what became of them, and those still open.
     pub fn jobs(&self) -> u64 {
-        self.count("operetta_jobs_total", &[]) + self.count("operetta_jobs_open", &[])
+        self.count("operetta_jobs_total", &[]) + self.count(JOBS_OPEN, &[])
     }
 
-    /// Whether nothing is left of any call: no call, no call actor, no job, no socket.
+    /// Whether nothing is left of any call: no call, no call actor, no job, no socket. Whoever renders phrases ahead of time
+    /// has a job of their own.
     pub fn is_quiet(&self) -> bool {
-        LIVE.iter().all(|(name, labels)| self.sum(name, labels) == 0.0)
+        let warmers = self.sum("operetta_actor_instances", &[("actor", "warmer")]);
+        LIVE.iter().all(|(name, labels)| self.sum(name, labels) == 0.0) && self.sum(JOBS_OPEN, &[]) <= warmers
     }
 
     /// What is left of calls, for people.
     pub fn live(&self) -> String {
-        let rows = LIVE.iter().flat_map(|(name, labels)| self.all(name, labels)).filter(|series| series.value != 0.0);
+        let live = LIVE.iter().flat_map(|(name, labels)| self.all(name, labels));
+        let rows = live.chain(self.all(JOBS_OPEN, &[])).filter(|series| series.value != 0.0);
         rows.map(|series| format!("  {} {:?} {}", series.name, series.labels, series.value))
             .collect::<Vec<_>>()
             .join("\n")
@@ -69,11 +72,11 @@ impl Metrics {
     }
 }
 
+const JOBS_OPEN: &str = "operetta_jobs_open";
 /// What must be zero when the last call has ended.
-const LIVE: [(&str, &[(&str, &str)]); 4] = [
+const LIVE: [(&str, &[(&str, &str)]); 3] = [
     ("operetta_calls_active", &[]),
     ("operetta_actor_instances", &[("actor", "call")]),
-    ("operetta_jobs_open", &[]),
     ("operetta_ws_connections", &[]),
 ];
 

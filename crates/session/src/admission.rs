@@ -51,7 +51,13 @@ impl Admission {
         if self.draining && grant.is_none() {
             return Err(Refusal::Draining);
         }
-        if self.connected.contains(&admit.key) {
+        // A stream that begins without a start does not name its call; where the webhook did, a second leg shows.
+        let promised = grant.as_ref().and_then(|grant| grant.call_sid.as_deref());
+        let key = match promised {
+            Some(call_sid) if admit.call_sid.is_none() => call_sid.into(),
+            Some(_) | None => admit.key,
+        };
+        if self.connected.contains(&key) {
             return Err(Refusal::Duplicate);
         }
         if self.connected.len() >= self.most_calls {
@@ -61,8 +67,8 @@ impl Admission {
         if let Some(token) = &admit.token {
             self.grants.remove(token);
         }
-        self.connected.insert(Arc::clone(&admit.key));
-        Ok(Admitted { permit: CallPermit { key: admit.key, admission: address }, grant })
+        self.connected.insert(Arc::clone(&key));
+        Ok(Admitted { permit: CallPermit { key, admission: address }, grant })
     }
 }
 
@@ -301,6 +307,19 @@ mod tests {
         assert_eq!(ask(&door, admit("call-1", Proof::Upgrade, None)).await.unwrap_err(), Refusal::Duplicate);
         drop(first);
         ask(&door, admit("call-1", Proof::Upgrade, None)).await.expect("the call id is free again");
+    }
+
+    #[actix::test]
+    async fn a_leg_that_begins_without_a_start_is_known_by_its_token() {
+        let (door, _hand) = door(10);
+        door.send(granted("t1", "call-1")).await.unwrap();
+        door.send(granted("t2", "call-1")).await.unwrap();
+        let nameless = Admit { call_sid: None, ..admit("stream-1", Proof::Token, Some("t1")) };
+        let first = ask(&door, nameless).await.expect("the token alone must do");
+        let second = admit("call-1", Proof::Token, Some("t2"));
+        assert_eq!(ask(&door, second).await.unwrap_err(), Refusal::Duplicate);
+        drop(first);
+        ask(&door, admit("call-1", Proof::Token, Some("t2"))).await.expect("the call id is free again");
     }
 
     #[actix::test]

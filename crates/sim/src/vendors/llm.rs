@@ -10,10 +10,10 @@ use serde_json::json;
 
 use super::Manner;
 
-/// What the mind always says: three sentences, 143 characters, 8.6 s of speech.
+/// What the mind always says: three sentences, 133 characters, 8 s of speech.
 pub const REPLY: &str = "We have a free place on Tuesday at ten in the day. \
 It will take half an hour, and costs nothing, too. \
-May I write your name in the book for it?";
+May I write down your name now?";
 
 #[derive(Deserialize)]
 pub(super) struct Question {

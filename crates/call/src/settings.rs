@@ -81,7 +81,7 @@ pub struct Timing {
     pub first_audio_ms: u32,
     /// The longest gap inside an utterance.
     pub audio_gap_ms: u32,
-    /// The longest that the mind may take to begin its reply, or to go on with it.
+    /// The longest that the mind may take to its first sentence, and from one to the next.
     pub mind_ms: u32,
     /// Voiced time after which the detector reports speech: shorter noises do not interrupt.
     pub speech_ms: u32,

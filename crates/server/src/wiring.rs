@@ -12,7 +12,7 @@ use std::{
 
 use actix::Addr;
 use operetta_call::Limits;
-use operetta_session::{Admission, Agents, Arrival, CallActor, Granted, Lane, LaneParts, Leg, Proof, Tally};
+use operetta_session::{Admission, Agents, Arrival, CallActor, Gauge, Granted, Lane, LaneParts, Leg, Proof, Tally};
 use operetta_stage::{Clock, Metered, Playbill, Policy, lag};
 use operetta_wire::{Carrier, Line};
 use operetta_workers::Recorder;
@@ -58,16 +58,26 @@ impl CallOpener for Opener {
 const WARM_UP: Duration = Duration::from_secs(5);
 const MULAW_BYTES_PER_MS: usize = 8;
 
-/// Promises to carriers, for as long as new calls are wanted: who is promised a place while the node drains would keep it
-/// from ending.
+/// Promises to carriers, for as long as new calls are wanted and there is room: who is promised a place while the node
+/// drains would keep it from ending, and who is promised a place that is not there would be connected to hear a close.
 struct Promises {
     admission: Addr<Admission>,
     readiness: watch::Receiver<Readiness>,
+    lanes: Arc<Vec<(Playbill, Arc<Tally>)>>,
+    most_calls: i64,
+}
+
+impl Promises {
+    /// Every leg counts, those that have not started yet too.
+    fn is_full(&self) -> bool {
+        let legs = self.lanes.iter().flat_map(|(_, tally)| &tally.active).map(Gauge::read).sum::<i64>();
+        legs >= self.most_calls
+    }
 }
 
 impl Grants for Promises {
     fn grant(&self, granted: Granted) -> Result<(), Busy> {
-        if *self.readiness.borrow() == Readiness::Draining {
+        if *self.readiness.borrow() == Readiness::Draining || self.is_full() {
             return Err(Busy);
         }
         self.admission.grant(granted)
@@ -201,7 +211,12 @@ impl<P: Providers> House<P> {
             twilio: settings.twilio.enabled.then(|| TwilioEdge {
                 keys: TwilioKeys::new(settings.twilio.auth_tokens.clone(), settings.twilio.slash_form),
             }),
-            grants: Rc::new(Promises { admission: self.admission.clone(), readiness: self.readiness.clone() }),
+            grants: Rc::new(Promises {
+                admission: self.admission.clone(),
+                readiness: self.readiness.clone(),
+                lanes: Arc::clone(&self.lanes),
+                most_calls: settings.http.max_calls as i64,
+            }),
             opener: Rc::new(Opener { lane, settings: Arc::clone(settings) }),
             leg: LegSettings {
                 message_bytes: settings.http.leg.message_bytes,

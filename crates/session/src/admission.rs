@@ -39,11 +39,16 @@ impl Admission {
         let now = self.clock.now();
         let grant = match &admit.token {
             Some(token) => match self.grants.get(token) {
-                Some((grant, expires)) if *expires > now && grant.fits(admit.call_sid.as_deref()) => {
+                Some((grant, expires)) if *expires > now => {
+                    // Known, so it must be this call's, whatever else was proven.
+                    if !grant.fits(admit.call_sid.as_deref()) {
+                        return Err(Refusal::Auth);
+                    }
                     Some(grant.clone())
                 }
-                Some(_) | None if admit.proof == Proof::Open => None,
-                Some(_) | None => return Err(Refusal::Auth),
+                Some(_) | None if admit.proof == Proof::Token => return Err(Refusal::Auth),
+                // A carrier that reconnects brings the token that its first leg has spent. It proved itself otherwise.
+                Some(_) | None => None,
             },
             None if admit.proof == Proof::Token => return Err(Refusal::Auth),
             None => None,
@@ -147,7 +152,7 @@ impl Handler<Granted> for Admission {
 /// What a leg has proven before its stream starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {
-    /// The carrier was authenticated at the upgrade. A token, where there is one, must be good all the same.
+    /// The carrier was authenticated at the upgrade. A token that is known must be this call's all the same.
     Upgrade,
     /// Nothing: the token in `start` is the proof.
     Token,
@@ -277,10 +282,17 @@ mod tests {
     }
 
     #[actix::test]
-    async fn a_wrong_token_is_wrong_even_on_an_authenticated_leg() {
+    async fn an_authenticated_leg_may_come_back_with_its_spent_token_and_not_with_another_calls() {
         let (door, _hand) = door(10);
-        assert_eq!(ask(&door, admit("call-1", Proof::Upgrade, Some("t1"))).await.unwrap_err(), Refusal::Auth);
-        ask(&door, admit("call-1", Proof::Upgrade, None)).await.expect("authenticated at the upgrade");
+        door.send(granted("t1", "call-1")).await.unwrap();
+        door.send(granted("t2", "call-2")).await.unwrap();
+        let first = ask(&door, admit("call-1", Proof::Upgrade, Some("t1"))).await.expect("its own token");
+        let second = ask(&door, admit("call-1", Proof::Upgrade, Some("t1"))).await;
+        assert_eq!(second.unwrap_err(), Refusal::Duplicate, "while the first leg is there");
+        drop(first);
+        ask(&door, admit("call-1", Proof::Upgrade, Some("t1"))).await.expect("the carrier reconnects");
+        assert_eq!(ask(&door, admit("call-3", Proof::Upgrade, Some("t2"))).await.unwrap_err(), Refusal::Auth);
+        ask(&door, admit("call-4", Proof::Upgrade, None)).await.expect("authenticated at the upgrade");
     }
 
     #[actix::test]

@@ -10,7 +10,7 @@ pub(super) struct Thinking {
     pub(super) mind: JobId,
     sentences: Sentences,
     retried: bool,
-    /// When the mind must have gone on.
+    /// When the next sentence must have come.
     pub(super) give_up: At,
 }
 
@@ -36,8 +36,12 @@ impl Thinking {
 
     /// Takes a piece of the reply; sentences that are complete now are put behind `waiting`.
     pub(super) fn reply(&mut self, live: &Live, now: At, text: &str, waiting: &mut VecDeque<Arc<str>>) {
-        self.give_up = now + live.settings().timing.mind_ms;
+        let before = waiting.len();
         self.sentences.push(text, |sentence| waiting.push_back(sentence));
+        // Only what can be spoken counts as going on: a mind that drips letters leaves the caller in silence.
+        if waiting.len() > before {
+            self.give_up = now + live.settings().timing.mind_ms;
+        }
     }
 
     /// The reply is complete: what is left of it is the last sentence.

@@ -28,13 +28,15 @@ pub(crate) const ROWS: &[Row] = &[
             +11500  reply #4 hello.    => note stale #4",
     ),
     (
-        "the mind is slow and goes on",
+        "a mind that drips letters is not going on",
         "",
         Thinking,
         "
-            +11000  reply #4 well
-            +11400  time
-                    due                => +19.000",
+            +5000   reply #4 w
+            +8000   reply #4 e
+            +11000  reply #4 l
+                    due                => +11.400
+            +11400  time               => note timed_out mind, cancel #4, speak #5 (apology), enter speaking",
     ),
     (
         "the mind fails",

@@ -241,16 +241,16 @@ pub struct Timing {
     /// Time without speech after which comfort silence is sent.
     #[schemars(range(min = 100, max = 10_000))]
     pub comfort_after_ms: u32,
-    /// Time without speech after which the recorded apology is played.
+    /// Time without speech after which the recorded "one moment" is played.
     #[schemars(range(min = 200, max = 30_000))]
     pub fallback_after_ms: u32,
-    /// Time in which all speech of one utterance must have come.
+    /// Time in which the first speech of an utterance must have come.
     #[schemars(range(min = 1000, max = 60_000))]
     pub tts_total_ms: u32,
     /// Longest gap within the speech of one utterance.
     #[schemars(range(min = 200, max = 30_000))]
     pub audio_gap_ms: u32,
-    /// Time for the mind's whole reply.
+    /// Time for the mind's first sentence, and from one sentence to the next.
     #[schemars(range(min = 500, max = 60_000))]
     pub mind_ms: u32,
     /// Time for the last words of a caller who has finished.

@@ -46,8 +46,8 @@ pub(super) async fn lookup(req: HttpRequest, payload: web::Payload, edge: web::D
     HttpResponse::Ok().json(Answer { url: socket_url(&edge, exotel, grant) })
 }
 
-/// The URL of the socket. Without a token where none could be given out: the call is then refused with a spoken word, by
-/// those who know how to speak.
+/// The URL of the socket. Without a token where none could be given out: Exotel has no word for busy, so the socket then
+/// refuses, and Exotel's flow goes on to its next applet.
 fn socket_url(edge: &Edge, exotel: &ExotelEdge, grant: Grant) -> String {
     let path = &exotel.media_path;
     let rate = exotel.sample_rate_hz;

@@ -51,7 +51,12 @@ pub fn serve<P: Providers>(
         .then(|| Recorder::start(&settings.recording.dir))
         .transpose()
         .with_context(|| format!("recordings cannot be written to {}", settings.recording.dir.display()))?;
-    actix_web::rt::System::new().block_on(run(settings, providers, recorder, carriers, admin, ready))
+    let last_blocks = recorder.clone();
+    let served = actix_web::rt::System::new().block_on(run(settings, providers, recorder, carriers, admin, ready));
+    if let Some(recorder) = last_blocks {
+        recorder.finish(LAST_BLOCKS);
+    }
+    served
 }
 
 /// Where the engine listens.
@@ -134,6 +139,8 @@ async fn run(
 
 /// Requests that are being answered when the last call has ended get this long.
 const LAST_REQUESTS_SECS: u64 = 2;
+/// Recordings that are still being written get this long.
+const LAST_BLOCKS: Duration = Duration::from_secs(2);
 /// Calls that hear their goodbye get this long.
 const GOODBYES: Duration = Duration::from_secs(15);
 

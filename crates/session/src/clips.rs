@@ -1,12 +1,23 @@
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use operetta_audio::{Encoding, Format, Resampler, g711, tone};
 use operetta_call::Clip;
 
-/// The engine's own recordings. They need no provider, so they can always be played.
-///
+/// The engine's own recordings, in the formats that were asked for so far. They need no provider, so they can always be
+/// played. When a provider dies all calls want one at once, so each is converted once a lane.
+#[derive(Debug, Default)]
+pub(crate) struct Clips(HashMap<(Clip, Format), Arc<[u8]>>);
+
+impl Clips {
+    /// The whole of `clip` in `format`.
+    pub(crate) fn play(&mut self, clip: Clip, format: Format) -> Arc<[u8]> {
+        let known = self.0.entry((clip, format)).or_insert_with(|| recording(clip, format));
+        Arc::clone(known)
+    }
+}
+
 /// The spoken ones are 8 kHz µ-law, rendered with the `kal` voice of CMU Flite.
-pub(crate) fn recording(clip: Clip, format: Format) -> Arc<[u8]> {
+fn recording(clip: Clip, format: Format) -> Arc<[u8]> {
     match clip {
         Clip::Beep => encode(&tone::sine(440.0, BEEP_MS, format.rate_hz, BEEP_DBFS), format),
         Clip::OneMoment => spoken(include_bytes!("../assets/one_moment.ulaw"), format),

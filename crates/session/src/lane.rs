@@ -2,13 +2,13 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use actix::prelude::*;
 use operetta_audio::Format;
-use operetta_call::Limits;
+use operetta_call::{Clip, Limits};
 use operetta_contract::{Complete, Detect, Synthesize, Transcribe};
 use operetta_stage::{Clock, Desk, Playbill};
 use operetta_workers::Recorder;
 use tokio::sync::watch;
 
-use crate::{Admission, Agent, Agents, Tally, phrases::Phrases, warmer::Warmer};
+use crate::{Admission, Agent, Agents, Tally, clips::Clips, phrases::Phrases, warmer::Warmer};
 
 /// What all calls of one lane share: one thread, its desks, its counters. Built on the thread it lives on.
 #[derive(Clone)]
@@ -53,12 +53,13 @@ pub struct Desks {
 pub(crate) struct Shared {
     pub(crate) parts: LaneParts,
     pub(crate) phrases: RefCell<Phrases>,
+    pub(crate) clips: RefCell<Clips>,
 }
 
 impl Lane {
     /// A lane of these parts. Needs the lane's own runtime, because it begins at once to render what every call says.
     pub fn new(parts: LaneParts) -> Self {
-        let lane = Self(Rc::new(Shared { parts, phrases: RefCell::default() }));
+        let lane = Self(Rc::new(Shared { parts, phrases: RefCell::default(), clips: RefCell::default() }));
         Warmer::start(&lane, lane.phrases_to_warm());
         lane
     }
@@ -70,6 +71,11 @@ impl Lane {
     /// Audio of a phrase, if it has been rendered on this lane.
     pub(crate) fn phrase(&self, phrase: &Synthesize) -> Option<Arc<[u8]>> {
         self.0.phrases.borrow().find(phrase)
+    }
+
+    /// One of the engine's own recordings.
+    pub(crate) fn clip(&self, clip: Clip, format: Format) -> Arc<[u8]> {
+        self.0.clips.borrow_mut().play(clip, format)
     }
 
     /// Keeps the whole audio of a phrase for whoever says it next.

@@ -9,6 +9,7 @@ use std::{
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
     thread,
+    time::Duration,
 };
 
 use hound::{SampleFormat, WavSpec, WavWriter};
@@ -18,7 +19,7 @@ use operetta_audio::{Encoding, g711};
 /// played. The header of a file is right after every block, so a recording that is cut short by the death of the process
 /// is whole up to its last block.
 ///
-/// Nobody ever waits for it. When it cannot keep up, blocks are dropped and counted, and the recording has silence there.
+/// No call ever waits for it. When it cannot keep up, blocks are dropped and counted, and the recording has silence there.
 #[derive(Clone, Debug)]
 pub struct Recorder {
     orders: SyncSender<Order>,
@@ -81,6 +82,15 @@ impl Recorder {
         tape
     }
 
+    /// Waits until everything recorded so far is on disk, and no longer than `patience`. For the end of the process.
+    pub fn finish(&self, patience: Duration) {
+        let (done, finished) = sync_channel(1);
+        if self.orders.try_send(Order::Finish(done)).is_ok() {
+            // Whether it was in time changes nothing any more.
+            let _ = finished.recv_timeout(patience);
+        }
+    }
+
     /// How it has fared so far.
     pub fn counts(&self) -> RecorderCounts {
         RecorderCounts {
@@ -140,9 +150,25 @@ impl Drop for Tape {
 
 #[derive(Debug)]
 enum Order {
-    Open { id: u64, path: PathBuf, rate_hz: u32, closed: Arc<AtomicBool> },
-    Block { id: u64, from: u64, caller: Vec<i16>, agent: Vec<u8>, encoding: Encoding },
-    Close { id: u64, partial: bool },
+    Open {
+        id: u64,
+        path: PathBuf,
+        rate_hz: u32,
+        closed: Arc<AtomicBool>,
+    },
+    Block {
+        id: u64,
+        from: u64,
+        caller: Vec<i16>,
+        agent: Vec<u8>,
+        encoding: Encoding,
+    },
+    Close {
+        id: u64,
+        partial: bool,
+    },
+    /// To be answered when everything before it is done.
+    Finish(SyncSender<()>),
 }
 
 struct Writer {
@@ -169,6 +195,8 @@ impl Writer {
                     self.write(id, from, &caller, &agent_samples);
                 }
                 Order::Close { id, partial } => self.close(id, partial),
+                // Who asked may have lost patience.
+                Order::Finish(done) => drop(done.try_send(())),
             }
             if self.counts.orphans.swap(0, Ordering::Acquire) > 0 {
                 self.close_orphans();
@@ -245,7 +273,7 @@ impl OpenTape {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::{Duration, SystemTime};
+    use std::time::SystemTime;
 
     /// Waits for the writer, which is a thread, until `path` holds `samples` samples of each side.
     fn read_when(path: &Path, samples: usize) -> Vec<(i16, i16)> {
@@ -299,6 +327,17 @@ mod tests {
         assert_eq!(writer.tapes.len(), 0, "a file was left open");
         let (partial, failed) = (counts.partial.load(Ordering::Relaxed), counts.failed.load(Ordering::Relaxed));
         assert_eq!((partial, failed), (1, 1), "one lost its end, one was never opened");
+    }
+
+    #[test]
+    fn at_the_end_of_the_process_the_last_block_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let recorder = Recorder::start(folder.path()).unwrap();
+        let mut tape = recorder.open("last", 8000);
+        tape.write(0, vec![1; 80_000], vec![], Encoding::Pcm16);
+        drop(tape);
+        recorder.finish(Duration::from_secs(10));
+        assert_eq!(recorder.counts(), RecorderCounts { stored: 1, ..RecorderCounts::default() });
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::{
     CallActor,
     answers::{Drip, Keeping, Utterance},
 };
-use crate::{Lane, ToLeg, clips::recording, tally::Tally};
+use crate::{Lane, ToLeg, tally::Tally};
 
 /// What the machine orders: one line per effect.
 impl CallActor {
@@ -81,7 +81,7 @@ impl CallActor {
         let format = self.mouth.format();
         let (text, fixed) = match speech {
             Speech::Clip(clip) => {
-                let audio = recording(clip, format);
+                let audio = self.lane.clip(clip, format);
                 return self.speak_at_once(job, audio, ctx);
             }
             Speech::Greeting(text) | Speech::Line(text) => (text, true),

@@ -1,3 +1,5 @@
+use std::collections::VecDeque;
+
 use operetta_audio::{Gate, GateState};
 use operetta_contract::{Detect, Hearing, Transcribe};
 use operetta_stage::{FeedError, Lease};
@@ -15,7 +17,7 @@ pub(crate) struct Ears {
     detector: Option<Lease<Detect>>,
     listener: Option<Lease<Transcribe>>,
     /// Samples that wait to be sent: the run-up while the gate is closed, a piece while it is open.
-    waiting: Vec<i16>,
+    waiting: VecDeque<i16>,
     piece: usize,
     run_up: usize,
 }
@@ -25,6 +27,8 @@ impl Ears {
     const PIECE_MS: u32 = 40;
     /// How much of what came before the gate opened goes along.
     const RUN_UP_MS: u32 = 240;
+    /// The usual frame, for which there is room beside the run-up.
+    const FRAME_MS: u32 = 20;
 
     pub(crate) fn new(rate_hz: u32) -> Self {
         let samples = |ms: u32| (rate_hz * ms / 1000) as usize;
@@ -34,7 +38,7 @@ impl Ears {
             untold: false,
             detector: None,
             listener: None,
-            waiting: Vec::with_capacity(samples(Self::RUN_UP_MS)),
+            waiting: VecDeque::with_capacity(samples(Self::RUN_UP_MS + Self::FRAME_MS)),
             piece: samples(Self::PIECE_MS),
             run_up: samples(Self::RUN_UP_MS),
         }
@@ -68,7 +72,7 @@ impl Ears {
     /// The next samples of the caller, in order.
     pub(crate) fn hear(&mut self, samples: &[i16], tally: &Tally) {
         let open = self.gate.push(samples) == GateState::Open;
-        self.waiting.extend_from_slice(samples);
+        self.waiting.extend(samples);
         if open {
             self.open = true;
             self.untold = false;
@@ -110,16 +114,21 @@ impl Ears {
 
     fn send(&mut self, tally: &Tally) {
         if let Some(detector) = &self.detector
-            && detector.feed(self.waiting.clone()).is_err()
+            && detector.feed(self.piece_waiting()).is_err()
         {
             tally.audio_dropped.add();
         }
         if let Some(listener) = &self.listener
-            && listener.feed(Hearing::Samples(self.waiting.clone())).is_err()
+            && listener.feed(Hearing::Samples(self.piece_waiting())).is_err()
         {
             tally.audio_dropped.add();
         }
         self.waiting.clear();
+    }
+
+    fn piece_waiting(&self) -> Vec<i16> {
+        let (older, newer) = self.waiting.as_slices();
+        [older, newer].concat()
     }
 }
 

@@ -378,4 +378,6 @@ const GOING_AWAY: u16 = 1001;
 const NO_CODE: u16 = 1005;
 /// No close frame at all.
 const LOST: u16 = 1006;
-const SAY_BYTES: usize = 16 * 1024;
+/// With what is written at a time, less than the 8 KiB that a connection has from the start: a buffer that has grown, by the
+/// second of audio that opens an utterance, stays that large for as long as the call lasts.
+const SAY_BYTES: usize = 3 * 1024;

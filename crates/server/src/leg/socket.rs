@@ -53,7 +53,8 @@ struct Duplicate(Cell<Option<TcpStream>>);
 ///   deadline is taken from a clock that is up to 500 ms old: actix-http 3.20, h1/timer.rs).
 /// - `client_request_timeout` is 5 s: a request head that takes longer is answered 408.
 /// - `keep_alive` is 15 s: an idle webhook connection does not hold a descriptor for longer.
-/// - `h1_write_buffer_size` is 16 KiB: about four outgoing messages, so that a peer that does not read is felt early.
+/// - `h1_write_buffer_size` is 4 KiB: about one outgoing message of Exotel's or a dozen of Twilio's, so that a peer that does
+///   not read is felt early, and no leg's buffer grows beyond what it has from the start.
 pub fn tune<F, I, S, B>(server: HttpServer<F, I, S, B>) -> HttpServer<F, I, S, B>
 where
     F: Fn() -> I + Send + Clone + 'static,
@@ -83,4 +84,4 @@ const RECEIVE_BUFFER_BYTES: usize = 128 * 1024;
 const USER_TIMEOUT: Duration = Duration::from_secs(10);
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-const WRITE_BUFFER_BYTES: usize = 16 * 1024;
+const WRITE_BUFFER_BYTES: usize = 4 * 1024;

@@ -128,7 +128,6 @@ fn client() -> Rc<Client> {
     Rc::new(Client::builder().connector(connector).finish())
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "called as `map_err(broken)`")]
 fn broken(detail: impl fmt::Display) -> ProviderError {
     ProviderError::new(ErrorClass::Closed, format!("{detail}"))
 }

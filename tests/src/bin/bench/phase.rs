@@ -205,7 +205,8 @@ impl Part {
         verbose: bool,
         with: impl FnOnce(&mut Command),
     ) -> anyhow::Result<Self> {
-        let mut command = Command::new(std::env::current_exe()?);
+        // This very program, even if its file has been replaced by a newer one meanwhile.
+        let mut command = Command::new("/proc/self/exe");
         command.arg(name);
         if let Some(core) = core {
             command.args(["--core", &core.to_string()]);

@@ -22,8 +22,8 @@ const COLUMNS: [(&str, &str, usize); 13] = [
 pub(crate) fn head(out: &mut impl Write, shape: &Shape) -> io::Result<()> {
     let pinned = if shape.pinned { "server on core 0, load on core 1" } else { "not pinned" };
     writeln!(out, "{} s measured per row, {pinned}", shape.measure_ms / 1000)?;
-    line(out, COLUMNS.map(|(first, _, _)| first.to_owned()), "threads,")?;
-    line(out, COLUMNS.map(|(_, second, _)| second.to_owned()), "CPU ms/call-s")
+    line(out, &COLUMNS.map(|(first, _, _)| first.to_owned()), "threads,")?;
+    line(out, &COLUMNS.map(|(_, second, _)| second.to_owned()), "CPU ms/call-s")
 }
 
 pub(crate) fn row(out: &mut impl Write, row: &Row, bridge: Option<&Row>, echo: Option<&Row>) -> io::Result<()> {
@@ -57,7 +57,7 @@ pub(crate) fn row(out: &mut impl Write, row: &Row, bridge: Option<&Row>, echo: O
         format!("{:.1}", row.tally.late_p99_ms),
         format!("{}/{}", row.tally.whole, row.tally.calls),
     ];
-    line(out, values, &threads.join(", "))?;
+    line(out, &values, &threads.join(", "))?;
     out.flush()
 }
 
@@ -69,7 +69,7 @@ pub(crate) fn foot(out: &mut impl Write) -> io::Result<()> {
     )
 }
 
-fn line(out: &mut impl Write, words: [String; COLUMNS.len()], threads: &str) -> io::Result<()> {
+fn line(out: &mut impl Write, words: &[String; COLUMNS.len()], threads: &str) -> io::Result<()> {
     for (word, (_, _, width)) in words.iter().zip(COLUMNS) {
         write!(out, "{word:>width$} ")?;
     }

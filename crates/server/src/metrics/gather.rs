@@ -111,7 +111,7 @@ impl Rows {
 
     /// One histogram out of those of all lanes.
     fn merged(&mut self, metric: Metric, bounds: &[f64], lanes: &[(Vec<u64>, f64)]) {
-        let bounds = bounds.iter().copied().chain([f64::MAX]);
+        let bounds = bounds.iter().copied().chain([f64::INFINITY]);
         let count = |class: usize| lanes.iter().map(|(counts, _)| counts[class]).sum();
         let buckets = bounds.enumerate().map(|(class, bound)| (bound, count(class))).collect();
         let sum = lanes.iter().map(|(_, sum)| sum).sum();
@@ -172,6 +172,6 @@ fn read<const N: usize>(histogram: &Histogram<N>) -> (Vec<u64>, f64) {
 }
 
 fn distribution(of: &Distribution) -> Value {
-    let bounds = FAST_BOUNDS_SECONDS.iter().copied().chain([f64::MAX]);
+    let bounds = FAST_BOUNDS_SECONDS.iter().copied().chain([f64::INFINITY]);
     Value::Histogram { buckets: bounds.zip(of.counts).collect(), sum: of.sum.as_secs_f64() }
 }

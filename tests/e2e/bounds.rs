@@ -5,7 +5,7 @@ use std::{thread, time::Duration};
 use operetta_caller::{Carrier, Ending, Script};
 use operetta_tests::{
     engine::Setup,
-    people,
+    http, people,
     socket::{Said, Socket},
     turn,
 };
@@ -34,7 +34,11 @@ fn a_call_too_many_is_told_to_come_again() {
     engine.until("the first call is greeted", Duration::from_secs(20), |metrics| {
         metrics.count("operetta_calls_in_state", &[("state", "greeting")]) == 1
     });
-    let second = people::place(&people::plan(&engine, Carrier::Twilio, Script::new()));
+    // Twilio has a word for it; Exotel is told by the socket.
+    let answer = http::get(engine.carriers(), "/twilio/voice?CallSid=CA1");
+    assert_eq!(answer.status, 200);
+    assert!(answer.body.contains("<Reject reason=\"busy\"/>"), "{}", answer.body);
+    let second = people::place(&people::plan(&engine, Carrier::Exotel, Script::new()));
     assert_eq!(second.end.close_code(), Some(1013), "{:?}", second.end);
     assert_eq!(first.join().unwrap().failures(), []);
     engine.until_quiet(Duration::from_secs(5));

@@ -89,6 +89,12 @@ fn nothing_is_left(engine: &Engine) {
     assert_eq!(metrics.count("operetta_jobs_total", &[("outcome", "lost")]), 0);
     assert_eq!(metrics.count("operetta_actor_panics_total", &[]), 0);
     assert_eq!(metrics.count("operetta_recordings_total", &[("outcome", "stored")]), 1);
+    let lag = |class: &str| metrics.count("operetta_arbiter_lag_seconds_bucket", &[("le", class)]);
+    println!(
+        "of {} looks at the lanes' clocks {} were late by more than 5 ms",
+        lag("+Inf"),
+        lag("+Inf") - lag("0.005")
+    );
 }
 
 /// A call in a few lines, for a test that failed and for the curious.

@@ -12,5 +12,6 @@ mod fixtures;
 mod killed;
 mod leaks;
 mod logs;
+mod scrape;
 mod security;
 mod webhooks;

@@ -16,7 +16,7 @@ struct Cli {
     #[arg(long, default_value_t = 10_000)]
     calls: usize,
     /// Calls in each wave
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, default_value_t = 1000)]
     wave: usize,
     /// At most so many at a time
     #[arg(long, default_value_t = 200)]

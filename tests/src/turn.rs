@@ -1,6 +1,6 @@
 //! Who may use the machine: most tests at the same time as others, those that measure alone.
 
-use std::{env::temp_dir, fs::File, process};
+use std::{env::current_exe, fs::File};
 
 /// The right to run, given back when dropped.
 #[derive(Debug)]
@@ -20,8 +20,8 @@ pub fn alone() -> Turn {
     Turn(file)
 }
 
-/// Tests of one process are threads of it; other processes do not matter.
+/// The lock is on the program itself: nothing has to be made for it, and nothing is left behind.
 fn open() -> File {
-    let path = temp_dir().join(format!("operetta-tests-{}.lock", process::id()));
-    File::options().create(true).truncate(false).write(true).open(path).expect("a file can be made")
+    let path = current_exe().expect("the running program has a path");
+    File::open(path).expect("a running program can be read")
 }

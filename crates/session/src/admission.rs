@@ -1,5 +1,5 @@
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, VecDeque},
     fmt,
     sync::Arc,
     time::Duration,
@@ -19,6 +19,8 @@ pub struct Admission {
     most_calls: usize,
     draining: bool,
     grants: HashMap<TokenDigest, (Grant, Duration)>,
+    /// The tokens as they were given out, and so as they expire; spent ones are still among them.
+    given_out: VecDeque<(TokenDigest, Duration)>,
     connected: HashSet<Arc<str>>,
 }
 
@@ -32,7 +34,26 @@ impl Admission {
 
     /// An admission for at most `most_calls` calls at a time.
     pub fn new(clock: Clock, most_calls: usize) -> Self {
-        Self { clock, most_calls, draining: false, grants: HashMap::new(), connected: HashSet::new() }
+        Self {
+            clock,
+            most_calls,
+            draining: false,
+            grants: HashMap::new(),
+            given_out: VecDeque::new(),
+            connected: HashSet::new(),
+        }
+    }
+
+    fn remember(&mut self, granted: Granted) {
+        let now = self.clock.now();
+        while let Some((token, _)) = self.given_out.pop_front_if(|(_, expires)| *expires <= now) {
+            self.grants.remove(&token);
+        }
+        if self.given_out.len() < Self::MOST_GRANTS {
+            let expires = now + Self::TOKEN_LIFE;
+            self.grants.insert(granted.token, (granted.grant, expires));
+            self.given_out.push_back((granted.token, expires));
+        }
     }
 
     fn admit(&mut self, admit: Admit, address: Addr<Self>) -> Result<Admitted, Refusal> {
@@ -139,13 +160,7 @@ impl Handler<Granted> for Admission {
     type Result = ();
 
     fn handle(&mut self, granted: Granted, _: &mut Metered<Self>) {
-        let now = self.clock.now();
-        if self.grants.len() >= Self::MOST_GRANTS {
-            self.grants.retain(|_, (_, expires)| *expires > now);
-        }
-        if self.grants.len() < Self::MOST_GRANTS {
-            self.grants.insert(granted.token, (granted.grant, now + Self::TOKEN_LIFE));
-        }
+        self.remember(granted);
     }
 }
 
@@ -301,6 +316,26 @@ mod tests {
         door.send(granted("t1", "call-1")).await.unwrap();
         hand.advance(Admission::TOKEN_LIFE);
         assert_eq!(ask(&door, admit("call-1", Proof::Token, Some("t1"))).await.unwrap_err(), Refusal::Auth);
+    }
+
+    #[test]
+    fn tokens_that_nobody_spends_are_forgotten_and_a_flood_of_them_is_bounded() {
+        let (clock, hand) = Clock::by_hand();
+        let mut admission = Admission::new(clock, 10);
+        let give = |admission: &mut Admission, count: usize, from: usize| {
+            for number in from..from + count {
+                let token = TokenDigest::of(&number.to_string());
+                admission.remember(Granted { token, grant: Grant::default() });
+            }
+        };
+        give(&mut admission, Admission::MOST_GRANTS + 100, 0);
+        assert_eq!(
+            (admission.grants.len(), admission.given_out.len()),
+            (Admission::MOST_GRANTS, Admission::MOST_GRANTS)
+        );
+        hand.advance(Admission::TOKEN_LIFE);
+        give(&mut admission, 1, 1_000_000);
+        assert_eq!((admission.grants.len(), admission.given_out.len()), (1, 1));
     }
 
     #[actix::test]

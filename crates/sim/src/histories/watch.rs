@@ -1,7 +1,8 @@
 use std::fmt;
 
 use operetta_call::{
-    At, Call, Chunk, Clip, CloseReason, Effect, Input, JobId, MarkId, Mode, PhaseName, Retry, Speaker, Speech, Timing,
+    At, Call, Chunk, Clip, CloseReason, Effect, Input, JobId, MarkId, Mode, Note, PhaseName, Retry, Speaker, Speech,
+    Timing, Wait,
 };
 
 use super::coverage::Coverage;
@@ -20,6 +21,8 @@ pub struct Watch {
     heard_anything: bool,
     flushes: u32,
     last_mark: u32,
+    /// Marks in a row that did not come back.
+    lost_marks: u32,
     /// Marks that were sent and whose audio may still be playing, each with the moment it counts as played.
     playing: Vec<(MarkId, At)>,
     /// When the line falls silent if nothing more is sent.
@@ -140,6 +143,8 @@ impl Default for Watch {
 impl Watch {
     /// How long a recording may take to come, in ms.
     const AT_ONCE_MS: u32 = 200;
+    /// How long a mark must be waited for where two in a row have been lost, in ms.
+    const HASTY_GRACE_MS: u32 = 300;
 
     /// A watch over a call whose leg has just opened.
     pub fn new() -> Self {
@@ -153,6 +158,7 @@ impl Watch {
             heard_anything: false,
             flushes: 0,
             last_mark: 0,
+            lost_marks: 0,
             playing: Vec::new(),
             line_until: At::ZERO,
             speech_due: None,
@@ -200,6 +206,9 @@ impl Watch {
     // ---- what went in ----
 
     fn take_fact(&mut self, now: At, input: &Input) {
+        if matches!(input, Input::MarkPlayed(_)) {
+            self.lost_marks = 0;
+        }
         match input {
             Input::Started(start) if self.phase == PhaseName::Connected && self.terms.is_none() => {
                 let terms = Terms {
@@ -250,7 +259,8 @@ impl Watch {
         effect: &Effect,
         audio: Option<(JobId, Chunk)>,
     ) -> Result<(), Broken> {
-        if matches!(effect, Effect::Note(_)) {
+        if let Effect::Note(note) = effect {
+            self.lost_marks += u32::from(*note == Note::TimedOut(Wait::Mark));
             return Ok(());
         }
         promise!(self.closes == 0 || matches!(effect, Effect::Close(_)), NothingAfterClose, "{effect:?}");
@@ -284,7 +294,8 @@ impl Watch {
                 self.may_speak(effect)?;
                 promise!(mark.0 > self.last_mark, MarksCount, "{mark} after {}", self.last_mark);
                 self.last_mark = mark.0;
-                let grace = self.terms.map_or(0, |terms| terms.timing.mark_grace_ms);
+                let most = self.terms.map_or(0, |terms| terms.timing.mark_grace_ms);
+                let grace = if self.lost_marks < 2 { most } else { most.min(Self::HASTY_GRACE_MS) };
                 self.playing.push((*mark, self.line_until.max(now) + grace));
             }
             Effect::Clear => {

@@ -72,6 +72,7 @@ fn twilio() {
 
 /// The engine's recording has both sides, as long as they were heard at the other end of the line.
 fn recording_holds(engine: &Engine, caller_ms: u64, agent_ms: u64) {
+    engine.until_recorded(1);
     let [recording] = &engine.recorded()[..] else { panic!("expected one recording: {:?}", engine.recorded()) };
     let recording = Stereo::read(recording);
     let sides = [("caller", &recording.caller, caller_ms), ("agent", &recording.agent, agent_ms)];

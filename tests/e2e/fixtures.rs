@@ -36,6 +36,7 @@ fn replay_all(carrier: &str) {
         let replay = actix_rt::System::new().block_on(replay(&engine, name, session));
         check(name, session, &replay);
         engine.until_quiet(Duration::from_secs(5));
+        engine.until_recorded(replayed + 1);
         let recorded = engine.recorded();
         assert_eq!(recorded.len(), replayed + 1, "{name}: each session leaves a recording");
         let recording = Stereo::read(recorded.last().unwrap());

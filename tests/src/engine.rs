@@ -185,6 +185,13 @@ impl Engine {
         })
     }
 
+    /// Waits until the recordings of so many calls are whole: they are written behind the calls, by a thread of their own.
+    pub fn until_recorded(&self, calls: usize) -> Duration {
+        self.until("every recording is whole", Duration::from_secs(10), |metrics| {
+            metrics.count("operetta_recordings_total", &[("outcome", "stored")]) == calls as u64
+        })
+    }
+
     /// Where it records.
     pub fn recordings(&self) -> PathBuf {
         self.folder.path().join("recordings")

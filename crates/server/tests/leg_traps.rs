@@ -177,6 +177,12 @@ async fn a_close_is_not_held_up_by_a_call_that_is_behind() {
     for _ in 0..10 {
         peer.text("audio").await;
     }
+    // From here on the call is behind: one message waits, and there is no room for the next.
+    let behind = Instant::now() + PATIENCE;
+    while leg.heard.is_empty() {
+        assert!(Instant::now() < behind, "no message came");
+        tokio::task::yield_now().await;
+    }
     leg.say.send(ToLeg::Close { code: 1000 }).await.unwrap();
     peer.expect_close(1000).await;
     peer.send(0x88, &[3, 232]).await;

@@ -85,6 +85,7 @@ fn recording_holds(engine: &Engine, caller_ms: u64, agent_ms: u64) {
 
 fn nothing_is_left(engine: &Engine) {
     engine.until_quiet(Duration::from_secs(5));
+    engine.until_recorded(1);
     let metrics = engine.metrics();
     assert_eq!((metrics.ended("agent_hung_up"), metrics.count("operetta_calls_ended_total", &[])), (1, 1));
     assert_eq!(metrics.count("operetta_jobs_total", &[("outcome", "lost")]), 0);

@@ -6,7 +6,7 @@ use crate::{config::Settings, serve::Addresses};
 pub(crate) fn lines(settings: &Settings, providers: &[String], addresses: &Addresses) -> Vec<String> {
     let base = settings.base_url();
     let mut lines = vec![format!("operetta {}", env!("CARGO_PKG_VERSION"))];
-    let mut tell = |what: &str, how: String| lines.push(format!("  {what:<12} {how}"));
+    let mut tell = |what: &str, how: String| lines.push(format!("  {what:<15} {how}"));
     for line in providers {
         let (what, how) = line.split_once(": ").unwrap_or(("provider", line));
         tell(what, how.into());

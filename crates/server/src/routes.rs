@@ -6,7 +6,6 @@ mod request;
 mod twilio;
 mod twiml;
 
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -100,8 +99,6 @@ pub struct Upgrade {
     pub proof: Proof,
     /// The stream token, where it came with the URL.
     pub token: Option<TokenDigest>,
-    /// The other end of the TCP connection, most likely a proxy. For logs of refusals only.
-    pub remote: Option<SocketAddr>,
 }
 
 /// Adds the routes of the carriers that `edge` has:

@@ -88,8 +88,7 @@ fn upgrade(req: &HttpRequest, payload: web::Payload, edge: &Edge, duplex: bool) 
             let rate_hint_hz = request::first(&query, &["sample-rate", "sample_rate"])
                 .and_then(|rate| rate.parse().ok())
                 .filter(|rate| matches!(rate, 8000 | 16000 | 24000));
-            let remote = req.peer_addr();
-            let upgrade = Upgrade { carrier: Carrier::Exotel, duplex, rate_hint_hz, proof, token, remote };
+            let upgrade = Upgrade { carrier: Carrier::Exotel, duplex, rate_hint_hz, proof, token };
             edge.opener.open(leg, upgrade);
             answer
         }

@@ -82,8 +82,7 @@ fn upgrade(req: &HttpRequest, payload: web::Payload, edge: &Edge, duplex: bool) 
     };
     match leg::open(req, payload, &edge.leg) {
         Ok((answer, leg)) => {
-            let remote = req.peer_addr();
-            let upgrade = Upgrade { carrier: Carrier::Twilio, duplex, rate_hint_hz: None, proof, token: None, remote };
+            let upgrade = Upgrade { carrier: Carrier::Twilio, duplex, rate_hint_hz: None, proof, token: None };
             edge.opener.open(leg, upgrade);
             answer
         }

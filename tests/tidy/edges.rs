@@ -71,7 +71,9 @@ const ROOMS: &[Rights] = &[
     Rights { room: "local", rooms: &["audio", "contract", "stage"], test_rooms: &[],
              classes: &[Plain, Samples, Inference, Data, Async, Actors, Tracing, System] },
     Rights { room: "workers", rooms: &["audio", "contract", "stage"], test_rooms: &[],
-             classes: &[Plain, Wav, Async, Actors, Client, Tls, Tracing] },
+             classes: &[Plain, Wav, Data, Async, Actors, Web, Client, Crypto, Tls, Tracing] },
+    // What each provider's API looks like. No socket, no clock, no other vendor.
+    Rights { room: "vendors", rooms: &["audio", "contract"], test_rooms: &[], classes: &[Plain, Data] },
     // The shell of the call. No socket and no vendor: it sees a leg as two channels, and workers as desks.
     Rights { room: "session", rooms: &["audio", "call", "contract", "stage", "wire", "workers"], test_rooms: &[],
              classes: &[Plain, Async, Actors, Tracing, Crypto] },
@@ -79,21 +81,21 @@ const ROOMS: &[Rights] = &[
     Rights { room: "caller", rooms: &["audio", "contract", "wire"], test_rooms: &[],
              classes: &[Plain, Samples, Wav, Data, Async, Web, Client, Crypto, Tls, Metrics] },
     Rights { room: "server",
-             rooms: &["audio", "call", "caller", "contract", "local", "session", "stage", "wire", "workers"],
+             rooms: &["audio", "call", "caller", "contract", "local", "session", "stage", "vendors", "wire", "workers"],
              test_rooms: &["sim"],
              classes: &[Plain, Inference, Data, Async, Actors, Web, Client, Tracing, Crypto, Tls, Metrics, Program, System] },
     // The theatre plays every part but the engine's own.
     Rights { room: "sim",
-             rooms: &["audio", "call", "caller", "contract", "local", "session", "stage", "wire", "workers"],
+             rooms: &["audio", "call", "caller", "contract", "local", "session", "stage", "vendors", "wire", "workers"],
              test_rooms: &[],
              classes: &[Plain, Samples, Wav, Data, Async, Actors, Web, Client, Tracing, Crypto, Metrics, Program, System] },
     Rights { room: "examples",
-             rooms: &["audio", "call", "caller", "contract", "local", "session", "stage", "wire", "workers"],
-             test_rooms: &["audio", "call", "caller", "contract", "local", "session", "stage", "wire", "workers"],
+             rooms: &["audio", "call", "caller", "contract", "local", "session", "stage", "vendors", "wire", "workers"],
+             test_rooms: &["audio", "call", "caller", "contract", "local", "session", "stage", "vendors", "wire", "workers"],
              classes: &[Plain, Async, Actors, Web, Tracing, Program] },
     Rights { room: "tests",
-             rooms: &["audio", "call", "caller", "contract", "local", "server", "session", "sim", "stage", "wire", "workers"],
-             test_rooms: &["audio", "call", "caller", "contract", "local", "server", "session", "sim", "stage", "wire", "workers"],
+             rooms: &["audio", "call", "caller", "contract", "local", "server", "session", "sim", "stage", "vendors", "wire", "workers"],
+             test_rooms: &["audio", "call", "caller", "contract", "local", "server", "session", "sim", "stage", "vendors", "wire", "workers"],
              classes: &[Plain, Wav, Data, Async, Actors, Web, Client, Crypto, Program, System, Test] },
 ];
 

@@ -1,4 +1,6 @@
-use std::{convert::Infallible, fmt};
+use std::{convert::Infallible, fmt, sync::Arc};
+
+use crate::ProviderError;
 
 /// One kind of work that a provider does.
 pub trait Job: Send + 'static {
@@ -13,6 +15,64 @@ pub trait Job: Send + 'static {
 
     /// The event that stands for a provider which died before the job ended.
     fn lost() -> Self::Event;
+}
+
+/// A job whose events can be judged by whoever stands between the asker and several providers.
+pub trait Outcome: Job {
+    /// What an event means for the job.
+    fn meaning(event: &Self::Event) -> Meaning<'_>;
+
+    /// The event that ends the job because of `error`.
+    fn failed(error: ProviderError) -> Self::Event;
+
+    /// The event that tells the asker that another provider goes on.
+    fn switched(switch: Switch) -> Self::Event;
+
+    /// The job cut into pieces that a provider with this limit takes, in order. Jobs without text are one piece.
+    fn parts(self, limit: Option<TextLimit>) -> Vec<Self>
+    where
+        Self: Sized,
+    {
+        let _ = limit;
+        vec![self]
+    }
+}
+
+/// What an event means for its job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning<'a> {
+    /// A sign of life, of no use by itself.
+    Sign,
+    /// Something that the asker can use.
+    Output,
+    /// The end, and a good one.
+    Done,
+    /// The end, and a bad one.
+    Failed(&'a ProviderError),
+    /// The worker died.
+    Lost,
+}
+
+/// One provider has given up, another goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Switch {
+    /// Who failed.
+    pub from: Arc<str>,
+    /// Why.
+    pub error: ProviderError,
+    /// Who goes on.
+    pub to: Arc<str>,
+    /// The place of `to` in the list, from 0.
+    pub rung: u8,
+}
+
+/// How much text a provider takes in one piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextLimit {
+    /// Unicode characters.
+    Chars(usize),
+    /// Bytes of UTF-8.
+    Bytes(usize),
 }
 
 /// The feed of a job that takes none: it has no values.

@@ -11,16 +11,30 @@
 //!
 //! Nothing here knows actors, sockets or vendors.
 
+mod capabilities;
+mod duplex;
 mod error;
+mod http;
 mod job;
 mod llm;
+mod secret;
 mod stt;
+pub mod text;
 mod tts;
+mod usage;
 mod vad;
 
+pub use capabilities::{Cancel, Capabilities, Input, Timing, Turns, UsageSource};
+pub use duplex::{
+    DuplexCodec, DuplexVendor, Message, Outgoing, Rest, SocketRequest, Wire, class_of_status, closed_by_server,
+    refused_upgrade,
+};
 pub use error::{Blame, ErrorClass, ProviderError, Retry};
-pub use job::{Job, JobId, Nothing, Role};
-pub use llm::{Complete, Completion, Next, Speaker, Words};
-pub use stt::{Hearing, Transcribe, Transcript};
-pub use tts::{Speech, Synthesize};
+pub use http::{Flow, Head, HttpReader, HttpRequest, HttpVendor, Method, Output};
+pub use job::{Job, JobId, Meaning, Nothing, Outcome, Role, Switch, TextLimit};
+pub use llm::{Complete, Completion, Entry, Next, Speaker, Tool, ToolCall, ToolResult, Words};
+pub use secret::{ApiKey, HeaderValue};
+pub use stt::{Hearing, Recognition, Recognize, Transcribe, Transcript};
+pub use tts::{Speech, SpokenWord, Synthesize};
+pub use usage::Usage;
 pub use vad::{Detect, Voice};

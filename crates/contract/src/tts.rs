@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use operetta_audio::Format;
 
-use crate::{Job, Nothing, ProviderError, Role};
+use crate::{Job, Meaning, Nothing, Outcome, ProviderError, Role, Switch, TextLimit, text};
 
 /// Speak one utterance.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -15,6 +15,8 @@ pub struct Synthesize {
     pub language: Arc<str>,
     /// The format in which every audio event must come.
     pub format: Format,
+    /// The same words are said in many calls: worth keeping.
+    pub fixed: bool,
 }
 
 /// What a speaking provider answers.
@@ -22,12 +24,27 @@ pub struct Synthesize {
 pub enum Speech {
     /// The next piece of audio, in the format asked for, a whole number of samples, at most 1 s of it.
     Audio(Arc<[u8]>),
+    /// When words are spoken, where the provider tells. In any order with the audio, words in their order.
+    Words(Arc<[SpokenWord]>),
+    /// Another provider goes on.
+    Switched(Switch),
     /// All audio has been sent. At least one piece came before: an empty success is a failure.
     Done,
     /// The job ended without all its audio.
     Failed(ProviderError),
     /// The worker died.
     Lost,
+}
+
+/// A word and when it is heard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpokenWord {
+    /// The word as it stands in the text.
+    pub text: Arc<str>,
+    /// Its beginning, in ms from the first sample of the utterance.
+    pub start_ms: u32,
+    /// Its end, in ms from the first sample of the utterance.
+    pub end_ms: u32,
 }
 
 impl Job for Synthesize {
@@ -38,5 +55,35 @@ impl Job for Synthesize {
 
     fn lost() -> Speech {
         Speech::Lost
+    }
+}
+
+impl Outcome for Synthesize {
+    fn meaning(event: &Speech) -> Meaning<'_> {
+        match event {
+            Speech::Audio(audio) if !audio.is_empty() => Meaning::Output,
+            Speech::Audio(_) | Speech::Words(_) | Speech::Switched(_) => Meaning::Sign,
+            Speech::Done => Meaning::Done,
+            Speech::Failed(error) => Meaning::Failed(error),
+            Speech::Lost => Meaning::Lost,
+        }
+    }
+
+    fn failed(error: ProviderError) -> Speech {
+        Speech::Failed(error)
+    }
+
+    fn switched(switch: Switch) -> Speech {
+        Speech::Switched(switch)
+    }
+
+    fn parts(self, limit: Option<TextLimit>) -> Vec<Self> {
+        match limit {
+            None => vec![self],
+            Some(limit) => {
+                let part = |text: &str| Self { text: text.into(), ..self.clone() };
+                text::split(&self.text, limit).into_iter().map(part).collect()
+            }
+        }
     }
 }

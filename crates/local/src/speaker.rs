@@ -115,8 +115,13 @@ mod tests {
     }
 
     fn ask(desk: &Desk<Synthesize>, asker: &Addr<Asker>, id: u32) -> Lease<Synthesize> {
-        let job =
-            Synthesize { text: "Hello.".into(), voice: "kal".into(), language: "en".into(), format: Format::MULAW_8K };
+        let job = Synthesize {
+            text: "Hello.".into(),
+            voice: "kal".into(),
+            language: "en".into(),
+            format: Format::MULAW_8K,
+            fixed: false,
+        };
         desk.ask(JobId(id), job, asker.downgrade().recipient()).unwrap()
     }
 

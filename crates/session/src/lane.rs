@@ -99,6 +99,7 @@ impl Lane {
             voice: Arc::clone(&agent.voice),
             language: Arc::clone(&agent.language),
             format,
+            fixed: true,
         };
         greetings.chain(lines).flat_map(|said| WARM_FORMATS.map(|format| phrase(said, format))).collect()
     }

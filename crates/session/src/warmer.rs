@@ -109,6 +109,9 @@ impl Handler<Told<Synthesize>> for Warmer {
                     self.failed("endless", Retry::Later, ctx);
                 }
             }
+            Speech::Words(_) => {}
+            // A stand-in's voice is not what this agent is to be greeted with for as long as the process lives.
+            Speech::Switched(_) => self.failed("switched", Retry::Later, ctx),
             Speech::Done => self.rendered(ctx),
             Speech::Failed(error) => self.failed(error.code(), error.retry(), ctx),
             Speech::Lost => self.failed("lost", Retry::Later, ctx),

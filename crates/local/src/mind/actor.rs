@@ -30,7 +30,7 @@ impl Handler<Ask<Complete>> for Receptionist {
 
     fn handle(&mut self, ask: Ask<Complete>, ctx: &mut Self::Context) {
         let Ask { job, answer, .. } = ask;
-        let reply = reply(&job.prompt, &job.dialogue);
+        let reply = reply(&job.prompt, &job.words().cloned().collect::<Vec<_>>());
         let span = answer.span().clone();
         ctx.spawn(tell(reply, answer).instrument(span).into_actor(self));
     }

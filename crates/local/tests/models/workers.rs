@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::common::{ask, bare_engines, caller_says, engines, over_the_line, word_errors};
 use operetta_audio::{Encoding, Format, g711};
 use operetta_contract::{
-    Complete, Completion, ErrorClass, Hearing, Next, Speaker, Speech, Synthesize, Transcribe, Transcript, Words,
+    Complete, Completion, Entry, ErrorClass, Hearing, Next, Speaker, Speech, Synthesize, Transcribe, Transcript, Words,
 };
 use operetta_local::{Engines, flite::FliteVoice};
 use operetta_stage::{Desk, Playbill, Policy, Supervisor};
@@ -24,7 +24,7 @@ fn ears(engines: &Engines, bill: &Playbill) -> Desk<Transcribe> {
 }
 
 fn say(text: &str, voice: &str, format: Format) -> Synthesize {
-    Synthesize { text: text.into(), voice: voice.into(), language: "en-IN".into(), format }
+    Synthesize { text: text.into(), voice: voice.into(), language: "en-IN".into(), format, fixed: false }
 }
 
 /// All audio of an utterance, and how it ended.
@@ -161,7 +161,7 @@ async fn a_flood_is_refused_and_nothing_is_left_over() {
     for asked in &mut asked {
         loop {
             match timeout(SOON, asked.events.recv()).await.unwrap().unwrap() {
-                Speech::Audio(_) => {}
+                Speech::Audio(_) | Speech::Words(_) | Speech::Switched(_) => {}
                 Speech::Done => break done += 1,
                 Speech::Failed(error) => {
                     assert_eq!(error.class, ErrorClass::Busy);
@@ -180,8 +180,14 @@ async fn a_flood_is_refused_and_nothing_is_left_over() {
 async fn the_receptionist_answers_in_sentences() {
     let (engines, bill) = (bare_engines(), Playbill::new("test"));
     let desk: Desk<Complete> = Supervisor::start(Policy::default(), &bill, move || engines.receptionist());
-    let dialogue = vec![Words { speaker: Speaker::Caller, text: "That's all, thank you, bye.".into(), cut: false }];
-    let job = Complete { prompt: "name: Asha Clinic".into(), language: "en-IN".into(), dialogue };
+    let words = Words { speaker: Speaker::Caller, text: "That's all, thank you, bye.".into(), cut: false };
+    let job = Complete {
+        prompt: "name: Asha Clinic".into(),
+        language: "en-IN".into(),
+        tools: [].into(),
+        dialogue: vec![Entry::Said(words)],
+        said: "".into(),
+    };
     let mut asked = ask(&desk, job, &bill);
     let mut text = String::new();
     let next = loop {

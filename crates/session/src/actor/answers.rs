@@ -53,6 +53,7 @@ impl Handler<Told<Transcribe>> for CallActor {
         match told.event {
             Transcript::Partial(_) => self.feed(Input::Partial(job), ctx),
             Transcript::Final { text, flush } => self.feed(Input::Final { job, text, flush }, ctx),
+            Transcript::Switched(switch) => self.switched(told.id, &switch),
             Transcript::Failed(error) => self.job_failed(told.id, Some(&error), ctx),
             Transcript::Lost => Self::job_lost(told.id, ctx),
         }
@@ -75,6 +76,9 @@ impl Handler<Told<Complete>> for CallActor {
                 };
                 self.feed(Input::ReplyDone { job, next }, ctx);
             }
+            Completion::Switched(switch) => self.switched(told.id, &switch),
+            // No tool is declared, so there is none to call.
+            Completion::Call(_) => {}
             Completion::Failed(error) => self.job_failed(told.id, Some(&error), ctx),
             Completion::Lost => Self::job_lost(told.id, ctx),
         }
@@ -87,6 +91,8 @@ impl Handler<Told<Synthesize>> for CallActor {
     fn handle(&mut self, told: Told<Synthesize>, ctx: &mut Metered<Self>) {
         match told.event {
             contract::Speech::Audio(piece) => self.audio_came(told.id, piece, ctx),
+            contract::Speech::Words(_) => {}
+            contract::Speech::Switched(switch) => self.switched(told.id, &switch),
             contract::Speech::Done => self.speech_done(told.id, ctx),
             contract::Speech::Failed(error) => self.job_failed(told.id, Some(&error), ctx),
             contract::Speech::Lost => Self::job_lost(told.id, ctx),
@@ -129,6 +135,15 @@ impl CallActor {
     fn speak_piece(&mut self, id: contract::JobId, audio: Arc<[u8]>, ctx: &mut Metered<Self>) {
         let chunk = Chunk { ms: self.mouth.format().ms_of_bytes(audio.len()) };
         self.feed_with(Input::AudioCame { job: JobId(id.0), chunk }, Some(audio), ctx);
+    }
+
+    /// Another provider goes on. What a stand-in says is not kept: the next call may have the right voice again.
+    fn switched(&mut self, id: contract::JobId, switch: &contract::Switch) {
+        if let Some(utterance) = self.speaking.iter_mut().find(|utterance| utterance.lease.id() == id) {
+            utterance.keeping = None;
+        }
+        let (from, to, code) = (&*switch.from, &*switch.to, switch.error.code());
+        self.span.in_scope(|| tracing::warn!(job = id.0, from, to, code, "another provider goes on"));
     }
 
     /// The worker is gone. Its supervisor builds another one on this very thread, as soon as this thread has time for it:

@@ -61,18 +61,22 @@ impl CallActor {
 
     pub(super) fn think(&mut self, job: JobId, ctx: &mut Metered<Self>) {
         let (Some(agent), Some(dialogue)) = (&self.agent, self.call.dialogue()) else { return };
-        let words = dialogue.words().iter().map(|words| contract::Words {
-            speaker: match words.speaker {
-                Speaker::Caller => contract::Speaker::Caller,
-                Speaker::Agent => contract::Speaker::Agent,
-            },
-            text: Arc::clone(&words.text),
-            cut: words.cut,
+        let said = dialogue.words().iter().map(|words| {
+            contract::Entry::Said(contract::Words {
+                speaker: match words.speaker {
+                    Speaker::Caller => contract::Speaker::Caller,
+                    Speaker::Agent => contract::Speaker::Agent,
+                },
+                text: Arc::clone(&words.text),
+                cut: words.cut,
+            })
         });
         let complete = Complete {
             prompt: Arc::clone(&agent.prompt),
             language: Arc::clone(&agent.language),
-            dialogue: words.collect(),
+            tools: Arc::from([]),
+            dialogue: said.collect(),
+            said: "".into(),
         };
         self.thinking = self.ask(|lane| &lane.parts().desks.llm, job, complete, ctx);
     }
@@ -89,7 +93,7 @@ impl CallActor {
         };
         let Some(agent) = &self.agent else { return };
         let phrase =
-            Synthesize { text, voice: Arc::clone(&agent.voice), language: Arc::clone(&agent.language), format };
+            Synthesize { text, voice: Arc::clone(&agent.voice), language: Arc::clone(&agent.language), format, fixed };
         let ready = if fixed { self.lane.phrase(&phrase) } else { None };
         if let Some(audio) = ready {
             return self.speak_at_once(job, audio, ctx);

@@ -177,7 +177,7 @@ impl Handler<Ask<Complete>> for FakeMind {
     fn handle(&mut self, ask: Ask<Complete>, ctx: &mut Metered<Self>) {
         let (reply, next) = {
             let mut script = self.0.borrow_mut();
-            script.asked.push(ask.job.dialogue.last().map(|words| words.text.to_string()).unwrap_or_default());
+            script.asked.push(ask.job.words().last().map(|words| words.text.to_string()).unwrap_or_default());
             script.replies.pop_front().unwrap_or(("I see.", Next::Listen))
         };
         let think = async move {

@@ -54,8 +54,7 @@ struct Word {
 
 async fn think(line: &Line, job: &Complete, answer: &Answer<Complete>) -> Result<(), ProviderError> {
     let dialogue: Vec<_> = job
-        .dialogue
-        .iter()
+        .words()
         .map(|words| {
             let speaker = match words.speaker {
                 Speaker::Caller => "caller",

@@ -76,4 +76,4 @@ pub use ids::{JobId, MarkId, StreamSid};
 pub use input::{Digit, Input, InputKind, Next, Retry, Start, Stop};
 pub use machine::{Call, PhaseName, phase};
 pub use reason::{CloseReason, Refusal};
-pub use settings::{Limits, Lines, Mode, Settings, Timing};
+pub use settings::{Limits, Lines, Mode, OnFailure, Settings, Timing};

@@ -25,13 +25,15 @@ pub enum CloseReason {
     TimeLimit,
     /// The engine is shutting down.
     Drained,
+    /// The providers failed, and the agent was told to end calls then.
+    ProvidersFailed,
     /// The machine failed. It cannot go on, so the call is over.
     Bug,
 }
 
 impl CloseReason {
     /// Every reason, refusals included.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::NoStart,
         Self::Refused(Refusal::Auth),
         Self::Refused(Refusal::Capacity),
@@ -49,6 +51,7 @@ impl CloseReason {
         Self::NoInput,
         Self::TimeLimit,
         Self::Drained,
+        Self::ProvidersFailed,
         Self::Bug,
     ];
 
@@ -67,6 +70,7 @@ impl CloseReason {
             Self::NoInput => "no_input",
             Self::TimeLimit => "time_limit",
             Self::Drained => "drained",
+            Self::ProvidersFailed => "providers_failed",
             Self::Bug => "bug",
         }
     }
@@ -86,7 +90,8 @@ impl CloseReason {
             | Self::AgentHungUp
             | Self::Transferred
             | Self::NoInput
-            | Self::TimeLimit => 1000,
+            | Self::TimeLimit
+            | Self::ProvidersFailed => 1000,
         }
     }
 }

@@ -20,6 +20,8 @@ pub struct Settings {
     pub mode: Mode,
     /// Whether the caller may interrupt the agent.
     pub barge_in: bool,
+    /// What follows the recorded apology when every provider of a kind has failed.
+    pub on_failure: OnFailure,
     /// What the agent says by itself.
     pub lines: Lines,
     /// How long the agent waits for what.
@@ -28,8 +30,25 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { mode: Mode::Full, barge_in: true, lines: Lines::default(), timing: Timing::default() }
+        Self {
+            mode: Mode::Full,
+            barge_in: true,
+            on_failure: OnFailure::Retry,
+            lines: Lines::default(),
+            timing: Timing::default(),
+        }
     }
+}
+
+/// What an agent does when its providers have failed and it has apologised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OnFailure {
+    /// Listens: the next turn may succeed.
+    Retry,
+    /// Leaves the stream, so that the carrier's flow connects the caller to a person.
+    Transfer,
+    /// Says goodbye, as far as it can, and ends the call.
+    Goodbye,
 }
 
 /// How much of the engine a call uses: the steps of bringing up a new carrier account.

@@ -30,6 +30,7 @@ fn agent(name: &str, agent: &config::Agent, default_voice: &str) -> Agent {
                 config::Mode::Full => call::Mode::Full,
             },
             barge_in: agent.barge_in,
+            on_failure: call::OnFailure::Retry,
             lines: call::Lines {
                 greeting: agent.greeting.as_str().into(),
                 still_there: agent.lines.still_there.as_str().into(),

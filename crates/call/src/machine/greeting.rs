@@ -33,7 +33,8 @@ impl Greeting {
             Mode::Full => Speech::Greeting(settings.lines.greeting.clone()),
             Mode::Beep | Mode::Bare => Speech::Clip(Clip::Beep),
         };
-        let utterance = Utterance::speak(&mut live, now, speech, out);
+        live.owes_words(now);
+        let utterance = Utterance::speak_once(&mut live, now, speech, out);
         let early = Listening::new(&live, now);
         Self { live, saying: Saying::Coming(utterance), whole: true, early }
     }
@@ -53,15 +54,24 @@ impl Greeting {
     pub(super) fn on(mut self, now: At, input: Input, out: &mut Effects) -> Phase {
         let kind = input.kind();
         match input {
+            Input::AudioCame { job, chunk } if self.live.fills(job) => {
+                self.live.filler_came(now, chunk, out);
+                if let Saying::Coming(utterance) = &mut self.saying {
+                    utterance.line_filled(&self.live, now);
+                }
+            }
             Input::AudioCame { job, chunk } => match &mut self.saying {
                 Saying::Coming(utterance) if utterance.owns(job) => {
-                    utterance.audio_came(&mut self.live, now, job, chunk, out);
+                    utterance.audio_came(&mut self.live, now, chunk, out);
                     if utterance.is_endless() {
                         return self.speech_ended(now, job, out, Utterance::cut_off);
                     }
                 }
                 Saying::Coming(_) | Saying::Playing(_) => out.note(Note::Stale(job)),
             },
+            Input::SpeechDone(job) | Input::JobFailed { job, .. } if self.live.fills(job) => {
+                self.live.filler_ended(now)
+            }
             Input::SpeechDone(job) => {
                 return self.speech_ended(now, job, out, Utterance::speech_done);
             }
@@ -97,7 +107,7 @@ impl Greeting {
                 self.early.heard(&mut self.live, now, job, &text, flush, out);
             }
             Input::Dtmf(digit) => {
-                self.early.dtmf(&self.live, now, digit);
+                self.early.dtmf(&mut self.live, now, digit);
                 if self.live.talks() && self.live.settings().barge_in {
                     return self.cut(now, out);
                 }
@@ -156,10 +166,12 @@ impl Greeting {
         now: At,
         out: &mut Effects,
     ) -> Phase {
-        let whole = whole && !matches!(progress, Progress::Failed { .. });
+        let whole = whole && !matches!(progress, Progress::Failed { .. } | Progress::Again { .. });
         let saying = match progress {
             Progress::Coming(utterance) => Saying::Coming(utterance),
-            Progress::Spoken(played) | Progress::Failed { partly: Some(played), .. } => Saying::Playing(played),
+            Progress::Spoken(played)
+            | Progress::Again { partly: played, .. }
+            | Progress::Failed { partly: Some(played), .. } => Saying::Playing(played),
             Progress::Failed { partly: None, was_clip: false } => {
                 Saying::Coming(Utterance::speak(&mut live, now, Speech::Clip(Clip::Apology), out))
             }

@@ -65,7 +65,7 @@ impl Listening {
     pub(super) fn deadline(&self, live: &Live) -> At {
         let voice = match (self.speaking, self.awaited) {
             (Some(since), _) => Some(since + live.settings().timing.monologue_ms),
-            (None, Some((_, by))) => Some(by),
+            (None, Some((_, by))) => Some(by.min(live.stopgap_at())),
             (None, None) => None,
         };
         // In the middle of a number neither the end of the voice nor idleness counts.
@@ -75,6 +75,11 @@ impl Listening {
             (Some(voice), None) => voice,
             (None, _) => quiet(),
         }
+    }
+
+    /// The caller has finished, as far as is known, and waits for ears that are slow.
+    pub(super) fn owes_words(&self, now: At) -> bool {
+        self.speaking.is_none() && self.awaited.is_some_and(|(_, by)| now < by)
     }
 
     // ---- facts ----
@@ -109,6 +114,8 @@ impl Listening {
             return;
         }
         let timing = live.settings().timing;
+        // They have been waiting since their last sound.
+        live.owes_words(At::from_ms(now.ms().saturating_sub(timing.pause_ms)));
         match live.flush_ears(out) {
             Some(flush) => self.awaited = Some((flush, now + timing.final_ms)),
             None => self.unheard = true,
@@ -143,14 +150,16 @@ impl Listening {
         }
         // Words that nobody asked for, or that come after their turn, end the turn as well, after the same pause.
         if !text.is_empty() && self.speaking.is_none() && self.awaited.is_none() && self.endpoint_at.is_none() {
+            live.owes_words(now);
             self.endpoint_at = Some(now + live.settings().timing.endpoint_ms);
         }
     }
 
-    pub(super) fn dtmf(&mut self, live: &Live, now: At, digit: Digit) {
+    pub(super) fn dtmf(&mut self, live: &mut Live, now: At, digit: Digit) {
         if !live.talks() {
             return;
         }
+        live.owes_words(now);
         let complete = digit.as_char() == '#' || self.digits.len() >= Self::MOST_DIGITS;
         if digit.as_char() != '#' {
             self.digits.push(digit.as_char());

@@ -1,5 +1,7 @@
-use super::ears::Ears;
-use crate::{At, CloseReason, Dialogue, Effect, Effects, JobId, MarkId, Mode, Note, Settings, Start, StreamSid, Wait};
+use super::{ears::Ears, stopgap::Stopgap};
+use crate::{
+    At, Chunk, CloseReason, Dialogue, Effect, Effects, JobId, MarkId, Mode, Note, Settings, Start, StreamSid, Wait,
+};
 use std::sync::Arc;
 
 /// What a started call has, whatever its phase. It exists once and is moved from phase to phase.
@@ -11,12 +13,15 @@ pub struct Live {
     pub(super) dialogue: Dialogue,
     /// How often in a row the caller was asked whether they are there.
     pub(super) prompts: u32,
+    stopgap: Stopgap,
     jobs: Jobs,
     marks: u32,
     /// Marks in a row that did not come back.
     lost_marks: u32,
     /// Estimate of when everything sent so far has been played.
     plays_until: At,
+    /// The same of what can be heard: comfort silence left out.
+    heard_until: At,
     media_by: At,
     ends: At,
 }
@@ -37,10 +42,12 @@ impl Live {
             ears: Ears::default(),
             dialogue: Dialogue::default(),
             prompts: 0,
+            stopgap: Stopgap::new(now),
             jobs: Jobs::default(),
             marks: 0,
             lost_marks: 0,
             plays_until: now,
+            heard_until: now,
             media_by,
             ends,
         }
@@ -151,6 +158,12 @@ impl Live {
     /// `ms` of audio go out now, behind all that went before.
     pub(super) fn sends(&mut self, now: At, ms: u32) {
         self.plays_until = self.silent_from(now) + ms;
+        self.heard_until = self.plays_until;
+    }
+
+    /// `ms` of silence go out now, behind all that went before.
+    pub(super) fn sends_silence(&mut self, now: At, ms: u32) {
+        self.plays_until = self.silent_from(now) + ms;
     }
 
     /// Asks the carrier to tell when everything sent so far has been played.
@@ -176,8 +189,59 @@ impl Live {
 
     /// Nothing that was sent is to be played any more.
     pub(super) fn clear(&mut self, now: At, out: &mut Effects) {
+        self.drop_stopgap(out);
         self.plays_until = now;
+        self.heard_until = now;
         out.push(Effect::Clear);
+    }
+
+    /// The caller has the word: a recording that filled their waiting stops.
+    pub(super) fn hush(&mut self, now: At, out: &mut Effects) {
+        self.drop_stopgap(out);
+        if self.heard_until > now {
+            self.clear(now, out);
+        }
+    }
+
+    // ---- the stopgap: what is heard while words do not come ----
+
+    /// From now on the caller waits for us to say something.
+    pub(super) const fn owes_words(&mut self, now: At) {
+        self.stopgap.owed_since(now);
+    }
+
+    /// When the caller has heard nothing for so long that the recording is due. Asked only while words are due.
+    pub(super) fn stopgap_at(&self) -> At {
+        if !self.talks() {
+            return At::from_ms(u32::MAX);
+        }
+        self.stopgap.due(self.heard_until, self.settings.timing.fallback_after_ms)
+    }
+
+    /// Plays the recording if it is due.
+    pub(super) fn fill(&mut self, now: At, out: &mut Effects) {
+        if now >= self.stopgap_at() {
+            self.stopgap.play(&mut self.jobs, out);
+        }
+    }
+
+    pub(super) fn fills(&self, job: JobId) -> bool {
+        self.stopgap.owns(job)
+    }
+
+    pub(super) fn filler_came(&mut self, now: At, chunk: Chunk, out: &mut Effects) {
+        self.sends(now, chunk.ms);
+        out.push(Effect::Play(chunk));
+    }
+
+    /// The recording has come, or will not come.
+    pub(super) fn filler_ended(&mut self, now: At) {
+        self.stopgap.ended(now, &mut self.jobs);
+    }
+
+    /// Words have come: the rest of the recording would get into the middle of them.
+    pub(super) fn drop_stopgap(&mut self, out: &mut Effects) {
+        self.stopgap.drop_it(&mut self.jobs, out);
     }
 }
 

@@ -13,6 +13,7 @@ mod listening;
 mod live;
 mod speaking;
 mod started;
+mod stopgap;
 mod streaming;
 mod thinking;
 mod utterance;

@@ -5,7 +5,7 @@ use super::{
     thinking::Thinking,
     utterance::{Cut, HowEnded, Played, Progress, Utterance},
 };
-use crate::{At, Chunk, Clip, CloseReason, Effects, JobId, MarkId, Note, Speech, Wait};
+use crate::{At, Chunk, Clip, CloseReason, Effects, JobId, MarkId, Note, OnFailure, Speech, Wait};
 
 /// The agent speaks, sentence by sentence: one is being voiced, at most one that is complete is still being heard.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub(super) struct Speaking {
     playing: VecDeque<Played>,
     /// Something of this turn is in the dialogue.
     remembered: bool,
+    /// The recorded apology was asked for.
+    apologised: bool,
     pub(super) then: Then,
 }
 
@@ -25,6 +27,17 @@ pub(super) struct Speaking {
 pub(super) enum Then {
     Listen,
     Close(CloseReason),
+}
+
+impl Then {
+    /// What the agent is to do when its providers have failed.
+    pub(super) fn after_failure(live: &Live) -> Self {
+        match live.settings().on_failure {
+            OnFailure::Retry => Self::Listen,
+            OnFailure::Transfer => Self::Close(CloseReason::Transferred),
+            OnFailure::Goodbye => Self::Close(CloseReason::ProvidersFailed),
+        }
+    }
 }
 
 impl Speaking {
@@ -41,8 +54,10 @@ impl Speaking {
         then: Then,
         out: &mut Effects,
     ) -> Self {
-        let waiting = speech.into_iter().collect();
-        let mut speaking = Self { mind, waiting, coming: None, playing: VecDeque::new(), remembered: false, then };
+        let waiting: VecDeque<_> = speech.into_iter().collect();
+        let apologised = waiting.contains(&Speech::Clip(Clip::Apology));
+        let playing = VecDeque::new();
+        let mut speaking = Self { mind, waiting, coming: None, playing, remembered: false, apologised, then };
         speaking.bound(live, out);
         speaking.go_on(live, now, out);
         speaking
@@ -53,7 +68,16 @@ impl Speaking {
         let coming = self.coming.as_ref().map_or(never, |utterance| utterance.deadline(live));
         let playing = self.playing.front().map_or(never, |played| played.due);
         let mind = self.mind.as_ref().map_or(never, |thinking| thinking.give_up);
-        coming.min(playing).min(mind)
+        let stopgap = if self.owes_words() { live.stopgap_at() } else { never };
+        coming.min(playing).min(mind).min(stopgap)
+    }
+
+    /// The caller waits for the voice, or for the mind to go on.
+    fn owes_words(&self) -> bool {
+        match &self.coming {
+            Some(utterance) => utterance.is_due(),
+            None => self.mind.is_some(),
+        }
     }
 
     /// Everything was said and heard.
@@ -98,10 +122,16 @@ impl Speaking {
 
     pub(super) fn audio_came(&mut self, live: &mut Live, now: At, job: JobId, chunk: Chunk, out: &mut Effects) {
         if let Some(utterance) = &mut self.coming {
-            utterance.audio_came(live, now, job, chunk, out);
+            utterance.audio_came(live, now, chunk, out);
             if utterance.is_endless() {
                 self.speech_ended(live, now, job, out, Utterance::cut_off);
             }
+        }
+    }
+
+    pub(super) fn line_filled(&mut self, live: &Live, now: At) {
+        if let Some(utterance) = &mut self.coming {
+            utterance.line_filled(live, now);
         }
     }
 
@@ -144,6 +174,9 @@ impl Speaking {
             self.take(live, now, progress, out);
         } else {
             self.go_on(live, now, out);
+            if self.owes_words() {
+                live.fill(now, out);
+            }
         }
     }
 
@@ -196,15 +229,23 @@ impl Speaking {
         match progress {
             Progress::Coming(utterance) => self.coming = Some(utterance),
             Progress::Spoken(played) => self.playing.push_back(played),
+            Progress::Again { partly, speech } => {
+                self.playing.push_back(partly);
+                self.coming = Some(Utterance::speak_once(live, now, speech, out));
+            }
             Progress::Failed { partly, was_clip } => {
                 self.playing.extend(partly);
-                // The rest would come from the same voice: an apology takes its place, once.
+                // No voice can say the rest: an apology takes its place, once, and then what the agent is to do without one.
                 self.waiting.clear();
                 if let Some(thinking) = self.mind.take() {
                     live.cancel(thinking.mind, out);
                 }
-                if !was_clip {
+                if !was_clip && !self.apologised {
+                    self.apologised = true;
                     self.waiting.push_back(Speech::Clip(Clip::Apology));
+                    if self.then == Then::Listen {
+                        self.then = Then::after_failure(live);
+                    }
                 }
             }
         }

@@ -1,4 +1,4 @@
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, iter, sync::Arc};
 
 use super::{
     Phase,
@@ -10,7 +10,8 @@ use super::{
     utterance::Utterance,
 };
 use crate::{
-    At, Clip, CloseReason, Effect, Effects, Input, JobId, Next, Note, PhaseName, Retry, Speaker, Speech, Stop, Wait,
+    At, Clip, CloseReason, Effect, Effects, Input, JobId, Next, Note, OnFailure, PhaseName, Retry, Speaker, Speech,
+    Stop, Wait,
 };
 
 /// The conversation: turn after turn, until somebody ends it.
@@ -44,6 +45,7 @@ impl Streaming {
         if may_not_interrupt(reason) {
             live.last_words();
         }
+        live.owes_words(now);
         let goodbye = Speech::Line(live.settings().lines.goodbye.clone());
         let speaking = Speaking::begin(&mut live, now, [goodbye], None, Then::Close(reason), out);
         Phase::Streaming(Self::turn_to(live, Turn::Speaking(speaking), out))
@@ -72,7 +74,7 @@ impl Streaming {
     pub(super) fn deadline(&self) -> At {
         let turn = match &self.turn {
             Turn::Listening(listening) => listening.deadline(&self.live),
-            Turn::Thinking(thinking) => thinking.give_up,
+            Turn::Thinking(thinking) => thinking.deadline(&self.live),
             Turn::Speaking(speaking) => speaking.deadline(&self.live),
         };
         turn.min(self.live.deadline())
@@ -105,17 +107,26 @@ impl Streaming {
                     self = self.interrupt(now, out);
                 }
                 if let Turn::Listening(listening) = &mut self.turn {
-                    listening.dtmf(&self.live, now, digit);
+                    listening.dtmf(&mut self.live, now, digit);
                 }
             }
             Input::Reply { job, text } => self = self.reply(now, job, &text, out),
             Input::ReplyDone { job, next } => self = self.reply_done(now, job, next, out),
+            Input::AudioCame { job, chunk } if self.live.fills(job) => {
+                self.live.filler_came(now, chunk, out);
+                if let Turn::Speaking(speaking) = &mut self.turn {
+                    speaking.line_filled(&self.live, now);
+                }
+            }
             Input::AudioCame { job, chunk } => match &mut self.turn {
                 Turn::Speaking(speaking) if speaking.voices(job) => {
                     speaking.audio_came(&mut self.live, now, job, chunk, out);
                 }
                 Turn::Listening(_) | Turn::Thinking(_) | Turn::Speaking(_) => out.note(Note::Stale(job)),
             },
+            Input::SpeechDone(job) | Input::JobFailed { job, .. } if self.live.fills(job) => {
+                self.live.filler_ended(now)
+            }
             Input::SpeechDone(job) => match &mut self.turn {
                 Turn::Speaking(speaking) if speaking.voices(job) => {
                     speaking.speech_ended(&mut self.live, now, job, out, Utterance::speech_done);
@@ -165,6 +176,9 @@ impl Streaming {
                 Verdict::NotUnderstood => {
                     let lines = &self.live.settings().lines;
                     let deaf = self.live.ears.are_deaf();
+                    if deaf && self.live.settings().on_failure != OnFailure::Retry {
+                        return Phase::Streaming(Self::apologise(self.live, now, out));
+                    }
                     let line = if deaf { &lines.use_keys } else { &lines.not_understood }.clone();
                     Phase::Streaming(self.say(now, Speech::Line(line), Then::Listen, out))
                 }
@@ -200,6 +214,7 @@ impl Streaming {
             self = self.interrupt(now, out);
         }
         if let Turn::Listening(listening) = &mut self.turn {
+            self.live.hush(now, out);
             listening.caller_spoke(now);
         }
         self
@@ -301,11 +316,20 @@ impl Streaming {
                 self.live.cancel(mind, out);
                 Self::apologise(self.live, now, out)
             }
+            Turn::Thinking(_) => {
+                self.live.fill(now, out);
+                self
+            }
             Turn::Speaking(speaking) => {
                 speaking.time_passed(&mut self.live, now, out);
                 self
             }
-            Turn::Listening(_) | Turn::Thinking(_) => self,
+            Turn::Listening(listening) => {
+                if listening.owes_words(now) {
+                    self.live.fill(now, out);
+                }
+                self
+            }
         }
     }
 
@@ -324,7 +348,10 @@ impl Streaming {
     fn interrupt(mut self, now: At, out: &mut Effects) -> Self {
         match self.turn {
             Turn::Listening(_) => return self,
-            Turn::Thinking(thinking) => self.live.cancel(thinking.mind, out),
+            Turn::Thinking(thinking) => {
+                self.live.cancel(thinking.mind, out);
+                self.live.hush(now, out);
+            }
             Turn::Speaking(speaking) => {
                 // The caller who answers before the last mark is back interrupts nothing.
                 if speaking.cut(&mut self.live, now, out) {
@@ -360,8 +387,14 @@ impl Streaming {
     }
 
     fn apologise(mut live: Box<Live>, now: At, out: &mut Effects) -> Self {
-        let apology = Speech::Clip(Clip::Apology);
-        let speaking = Speaking::begin(&mut live, now, [apology], None, Then::Listen, out);
+        let then = Then::after_failure(&live);
+        let goodbye = match then {
+            Then::Close(CloseReason::ProvidersFailed) => Some(Speech::Line(live.settings().lines.goodbye.clone())),
+            Then::Listen | Then::Close(_) => None,
+        };
+        live.drop_stopgap(out);
+        let speech = iter::once(Speech::Clip(Clip::Apology)).chain(goodbye);
+        let speaking = Speaking::begin(&mut live, now, speech, None, then, out);
         Self::turn_to(live, Turn::Speaking(speaking), out)
     }
 
@@ -371,6 +404,7 @@ impl Streaming {
             return Self::say_goodbye(self.live, now, CloseReason::NoInput, out);
         }
         self.live.prompts += 1;
+        self.live.owes_words(now);
         let line = self.live.settings().lines.still_there.clone();
         Phase::Streaming(self.say(now, Speech::Line(line), Then::Listen, out))
     }

@@ -21,6 +21,10 @@ impl Thinking {
         Self { mind, sentences: Sentences::default(), retried: false, give_up: now + live.settings().timing.mind_ms }
     }
 
+    pub(super) fn deadline(&self, live: &Live) -> At {
+        self.give_up.min(live.stopgap_at())
+    }
+
     /// The worker died. As long as nothing was said, its successor can think of the same, once.
     pub(super) fn ask_again(&mut self, live: &mut Live, retry: Retry, out: &mut Effects) -> bool {
         live.end_job(self.mind);

@@ -1,24 +1,21 @@
 use std::sync::Arc;
 
 use super::live::Live;
-use crate::{At, Chunk, Clip, Effect, Effects, JobId, MarkId, Note, Retry, Speaker, Speech, Wait};
+use crate::{At, Chunk, Effect, Effects, JobId, MarkId, Note, Retry, Speaker, Speech, Wait};
 
-/// One stretch of agent speech while its audio is coming: one speaking job. It keeps the line from falling silent: first
-/// with comfort silence, then with a recording.
+/// One stretch of agent speech while its audio is coming: one speaking job. While words do not come it sends comfort silence.
 #[derive(Debug)]
 pub(super) struct Utterance {
     job: JobId,
     speech: Speech,
     /// It was asked again after its worker failed.
     retried: bool,
-    /// The recording that is played while the audio does not come, and whether it was asked for.
-    stopgap: Option<JobId>,
-    stopgapped: bool,
+    /// It is not said again when its voice fails in the middle of it.
+    once: bool,
     /// When its first audio plays, and how much has come.
     begins: Option<At>,
     ms: u32,
     comfort_at: At,
-    fallback_at: At,
     first_by: At,
 }
 
@@ -28,7 +25,14 @@ pub(super) enum Progress {
     Coming(Utterance),
     /// All its audio has been sent; the mark will tell when it has been heard.
     Spoken(Played),
-    /// It failed, after all or none of its audio. A recording cannot fail in this way twice.
+    /// It failed in the middle: what the caller has not heard to its end is said again.
+    Again {
+        /// What came of it. It is not a part of the dialogue: the repetition will be.
+        partly: Played,
+        /// All of it.
+        speech: Speech,
+    },
+    /// It failed, after some or none of its audio. A recording cannot fail in this way twice.
     Failed {
         /// What could be said of it.
         partly: Option<Played>,
@@ -55,27 +59,36 @@ impl Utterance {
             job,
             speech,
             retried: false,
-            stopgap: None,
-            stopgapped: false,
+            once: false,
             begins: None,
             ms: 0,
             comfort_at: silent_from + timing.comfort_after_ms,
-            fallback_at: silent_from + timing.fallback_after_ms,
             first_by: silent_from + timing.first_audio_ms,
         }
     }
 
+    /// As [`speak`](Self::speak), and what fails in the middle is not said again.
+    pub(super) fn speak_once(live: &mut Live, now: At, speech: Speech, out: &mut Effects) -> Self {
+        Self { once: true, ..Self::speak(live, now, speech, out) }
+    }
+
     pub(super) fn owns(&self, job: JobId) -> bool {
-        self.job == job || self.stopgap == Some(job)
+        self.job == job
+    }
+
+    /// Words are due and none has come. Recordings come at once, so they are never waited for.
+    pub(super) const fn is_due(&self) -> bool {
+        self.begins.is_none() && self.text().is_some()
     }
 
     pub(super) fn deadline(&self, live: &Live) -> At {
-        let soonest = self.comfort_at.min(self.give_up(live));
-        if self.wants_stopgap() { soonest.min(self.fallback_at) } else { soonest }
+        let soonest = self.comfort_due(live).min(self.give_up(live));
+        if self.is_due() { soonest.min(live.stopgap_at()) } else { soonest }
     }
 
-    fn wants_stopgap(&self) -> bool {
-        !self.stopgapped && self.begins.is_none() && self.text().is_some()
+    /// Comfort silence is for a line that is silent.
+    fn comfort_due(&self, live: &Live) -> At {
+        self.comfort_at.max(live.silent_from(At::ZERO))
     }
 
     /// Audio that comes slower than it plays does not count as going on for ever: the gap is measured on the line.
@@ -86,16 +99,18 @@ impl Utterance {
         }
     }
 
-    pub(super) fn audio_came(&mut self, live: &mut Live, now: At, job: JobId, chunk: Chunk, out: &mut Effects) {
-        if job == self.job {
-            // What it stood for has come: the rest of the recording would get into the middle of it.
-            self.drop_stopgap(live, out);
-            self.begins.get_or_insert(live.silent_from(now));
-            self.ms = self.ms.saturating_add(chunk.ms);
-        }
+    pub(super) fn audio_came(&mut self, live: &mut Live, now: At, chunk: Chunk, out: &mut Effects) {
+        live.drop_stopgap(out);
+        self.begins.get_or_insert(live.silent_from(now));
+        self.ms = self.ms.saturating_add(chunk.ms);
         live.sends(now, chunk.ms);
         self.comfort_at = live.silent_from(now) + live.settings().timing.comfort_after_ms;
         out.push(Effect::Play(chunk));
+    }
+
+    /// The recording fills the line: silence is due only some time after it.
+    pub(super) fn line_filled(&mut self, live: &Live, now: At) {
+        self.comfort_at = live.silent_from(now) + live.settings().timing.comfort_after_ms;
     }
 
     /// More audio came than anybody would listen to.
@@ -104,19 +119,14 @@ impl Utterance {
     }
 
     /// What came so far is all that is said of it.
-    pub(super) fn cut_off(mut self, live: &mut Live, now: At, _: JobId, out: &mut Effects) -> Progress {
+    pub(super) fn cut_off(self, live: &mut Live, now: At, _: JobId, out: &mut Effects) -> Progress {
         out.note(Note::SpeechFailed);
         live.cancel(self.job, out);
-        self.drop_stopgap(live, out);
         Progress::Spoken(self.end(live, now, out))
     }
 
-    pub(super) fn speech_done(mut self, live: &mut Live, now: At, job: JobId, out: &mut Effects) -> Progress {
+    pub(super) fn speech_done(self, live: &mut Live, now: At, job: JobId, out: &mut Effects) -> Progress {
         live.end_job(job);
-        if self.stopgap == Some(job) {
-            return self.stopgap_ended(live, now);
-        }
-        self.drop_stopgap(live, out);
         match self.begins {
             Some(_) => Progress::Spoken(self.end(live, now, out)),
             // All of nothing: an empty success is a failure.
@@ -134,7 +144,7 @@ impl Utterance {
 
     /// The worker died. As long as nothing was heard, its successor can say the same.
     fn ask_again(mut self, live: &mut Live, now: At, job: JobId, out: &mut Effects) -> Progress {
-        if self.job != job || self.retried || self.begins.is_some() || self.text().is_none() {
+        if self.retried || self.begins.is_some() || self.text().is_none() {
             return self.job_failed(live, now, job, out);
         }
         live.end_job(job);
@@ -144,12 +154,8 @@ impl Utterance {
         Progress::Coming(self)
     }
 
-    fn job_failed(mut self, live: &mut Live, now: At, job: JobId, out: &mut Effects) -> Progress {
+    fn job_failed(self, live: &mut Live, now: At, job: JobId, out: &mut Effects) -> Progress {
         live.end_job(job);
-        if self.stopgap == Some(job) {
-            return self.stopgap_ended(live, now);
-        }
-        self.drop_stopgap(live, out);
         self.fail(live, now, out)
     }
 
@@ -157,28 +163,22 @@ impl Utterance {
         if now >= self.give_up(live) {
             out.note(Note::TimedOut(Wait::Audio));
             live.cancel(self.job, out);
-            self.drop_stopgap(live, out);
             return self.fail(live, now, out);
         }
-        if self.wants_stopgap() && now >= self.fallback_at {
-            self.stopgapped = true;
-            let job = live.open_job();
-            self.stopgap = Some(job);
+        if self.is_due() && now >= live.stopgap_at() {
+            live.fill(now, out);
             // It comes at once: silence sent now would only push it back.
             self.comfort_at = self.comfort_at.max(now + Self::COMFORT_MS);
-            out.push(Effect::Speak { job, speech: Speech::Clip(Clip::OneMoment) });
-        } else if now >= self.comfort_at {
+        } else if now >= self.comfort_due(live) {
             out.push(Effect::Comfort(Self::COMFORT_MS));
-            live.sends(now, Self::COMFORT_MS);
-            self.comfort_at = live.silent_from(now);
+            live.sends_silence(now, Self::COMFORT_MS);
         }
         Progress::Coming(self)
     }
 
     /// The caller interrupts: nothing more of it is wanted. What was heard of it enters the dialogue.
-    pub(super) fn cut(mut self, live: &mut Live, now: At, out: &mut Effects) -> Cut {
+    pub(super) fn cut(self, live: &mut Live, now: At, out: &mut Effects) -> Cut {
         live.cancel(self.job, out);
-        self.drop_stopgap(live, out);
         let mut cut = Cut { unheard: true, remembered: false };
         if let (Some(text), Some(begins)) = (self.text(), self.begins) {
             // While the audio is still coming its whole length is unknown: it is estimated from the text.
@@ -196,24 +196,26 @@ impl Utterance {
         }
     }
 
-    /// The recording is over, or there was none: the wait for silence is as long as ever.
-    fn stopgap_ended(mut self, live: &Live, now: At) -> Progress {
-        self.stopgap = None;
-        self.comfort_at = self.comfort_at.min(live.silent_from(now) + live.settings().timing.comfort_after_ms);
-        Progress::Coming(self)
-    }
-
-    fn drop_stopgap(&mut self, live: &mut Live, out: &mut Effects) {
-        if let Some(job) = self.stopgap.take() {
-            live.cancel(job, out);
-        }
-    }
-
     fn fail(self, live: &mut Live, now: At, out: &mut Effects) -> Progress {
         out.note(Note::SpeechFailed);
+        live.drop_stopgap(out);
         let was_clip = self.text().is_none();
-        let partly = self.begins.is_some().then(|| self.end(live, now, out));
-        Progress::Failed { partly, was_clip }
+        if self.begins.is_none() {
+            return Progress::Failed { partly: None, was_clip };
+        }
+        if was_clip || self.once {
+            return Progress::Failed { partly: Some(self.end_early(live, now, out)), was_clip };
+        }
+        let speech = self.speech.clone();
+        let mut partly = self.end(live, now, out);
+        partly.text = None;
+        Progress::Again { partly, speech }
+    }
+
+    /// The rest of it will not come: only what came of its words can be heard.
+    fn end_early(self, live: &mut Live, now: At, out: &mut Effects) -> Played {
+        let came = self.text().and_then(|text| share(text, self.ms, self.ms.max(estimate_ms(text))));
+        Played { text: came, ..self.end(live, now, out) }
     }
 
     fn end(self, live: &mut Live, now: At, out: &mut Effects) -> Played {
@@ -272,25 +274,24 @@ impl Cut {
     }
 }
 
-/// Adds the share of `text` that `heard_ms` of `whole_ms` is, rounded down to a word, to the dialogue. `false` when that is
-/// nothing.
+/// Adds the share of `text` that `heard_ms` of `whole_ms` is to the dialogue. `false` when that is nothing.
 fn remember_heard(live: &mut Live, text: &Arc<str>, heard_ms: u32, whole_ms: u32) -> bool {
-    if heard_ms >= whole_ms {
-        live.dialogue.add(Speaker::Agent, text);
-        return true;
+    let heard = share(text, heard_ms, whole_ms);
+    if let Some(heard) = &heard {
+        live.dialogue.add(Speaker::Agent, heard);
     }
-    let mut end = (text.len() as u64 * u64::from(heard_ms) / u64::from(whole_ms.max(1))) as usize;
-    while !text.is_char_boundary(end) {
-        end -= 1;
+    heard.is_some()
+}
+
+/// The share of `text` that `part_ms` of `whole_ms` is, rounded down to a word; `None` when that is nothing.
+fn share(text: &Arc<str>, part_ms: u32, whole_ms: u32) -> Option<Arc<str>> {
+    if part_ms >= whole_ms {
+        return Some(Arc::clone(text));
     }
-    let heard = match text[..end].rfind(char::is_whitespace) {
-        Some(space) => text[..space].trim_end(),
-        None => "",
-    };
-    if !heard.is_empty() {
-        live.dialogue.add(Speaker::Agent, &heard.into());
-    }
-    !heard.is_empty()
+    let end = text.floor_char_boundary((text.len() as u64 * u64::from(part_ms) / u64::from(whole_ms.max(1))) as usize);
+    let space = text[..end].rfind(char::is_whitespace)?;
+    let words = text[..space].trim_end();
+    (!words.is_empty()).then(|| words.into())
 }
 
 /// How long `text` takes to say, at 15 characters a second.

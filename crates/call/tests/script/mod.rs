@@ -11,8 +11,8 @@
 use std::sync::Arc;
 
 use operetta_call::{
-    At, Call, Chunk, Clip, Dialogue, Digit, Effect, Effects, Input, JobId, Limits, MarkId, Mode, Next, Note, PhaseName,
-    Refusal, Retry, Settings, Speaker, Speech, Start, Stop, StreamSid, Wait,
+    At, Call, Chunk, Clip, Dialogue, Digit, Effect, Effects, Input, JobId, Limits, MarkId, Mode, Next, Note, OnFailure,
+    PhaseName, Refusal, Retry, Settings, Speaker, Speech, Start, Stop, StreamSid, Wait,
 };
 
 /// One call that is being written.
@@ -173,6 +173,8 @@ fn start_of(options: &str) -> Start {
             None if option == "beep" => settings.mode = Mode::Beep,
             None if option == "listen_only" => duplex = false,
             None if option == "no_barge_in" => settings.barge_in = false,
+            None if option == "transfer_on_failure" => settings.on_failure = OnFailure::Transfer,
+            None if option == "goodbye_on_failure" => settings.on_failure = OnFailure::Goodbye,
             Some(("call_ms", ms)) => settings.timing.call_ms = number(ms),
             Some(("idle_ms", ms)) => settings.timing.idle_ms = number(ms),
             Some(("idle_prompts", count)) => settings.timing.idle_prompts = number(count),

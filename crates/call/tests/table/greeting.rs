@@ -63,10 +63,16 @@ pub(crate) const ROWS: &[Row] = &[
             +2510   done #4
             +4798   time
             +4799   time               => comfort 200
+                    due                => +4.999
+            +6209   time               => comfort 200
+            +6398   time
+            +6399   time               => speak #5 (one moment)
+            +6399   audio #5 1200      => play 1200
+            +6399   done #5
             +9999   time               => comfort 200
-            +10000  time               => note timed_out audio, cancel #3, note speech_failed, speak #5 (apology)
-            +10010  audio #5 2000      => play 2000
-            +10010  done #5            => mark 1
+            +10000  time               => note timed_out audio, cancel #3, note speech_failed, speak #6 (apology)
+            +10010  audio #6 2000      => play 2000
+            +10010  done #6            => mark 1
             +12200  mark 1             => enter listening
                     dialogue           =>",
     ),

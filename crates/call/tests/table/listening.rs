@@ -9,7 +9,7 @@ pub(crate) const ROWS: &[Row] = &[
             +2000   spoke #1
             +2500   partial #2
             +3000   paused #1          => flush #2 1
-                    due                => +7.000
+                    due                => +5.200
             +3200   final #2 1 book it
                     due                => +3.400
             +3399   time
@@ -43,6 +43,31 @@ pub(crate) const ROWS: &[Row] = &[
             +3000   paused #1          => flush #2 1
             +7000   time               => note timed_out final, cancel #2, note ears_failed, listen #4, speak #5 not_understood, enter speaking
             +7100   final #2 1 book it => note stale #2"),
+        ("the words are slow to come: a recording, and they are waited for", "", Listening, "
+            +2000   spoke #1
+            +3000   paused #1          => flush #2 1
+            +5199   time
+            +5200   time               => speak #4 (one moment)
+            +5200   audio #4 1000      => play 1000
+            +5200   done #4
+                    due                => +7.000
+            +5300   final #2 1 book it => note turn_ended, think #5, enter thinking
+                    due                => +8.700"),
+        ("the caller goes on while the recording plays: it stops", "", Listening, "
+            +2000   spoke #1
+            +3000   paused #1          => flush #2 1
+            +5200   time               => speak #4 (one moment)
+            +5200   audio #4 1000      => play 1000
+            +5200   done #4
+            +5300   spoke #1           => clear"),
+        ("nobody understands the caller, and the agent connects to a person then", "transfer_on_failure", Listening, "
+            +2000   spoke #1
+            +2100   failed #2 never    => note ears_failed
+            +3000   paused #1
+            +3400   time               => speak #4 (apology), enter speaking
+            +3400   audio #4 1000      => play 1000
+            +3400   done #4            => mark 2
+            +4400   mark 2             => cancel #1, enter closed, close transferred"),
         ("the last words never come: the answer is to those that did", "", Listening, "
             +2000   spoke #1
             +2500   final #2 - book it

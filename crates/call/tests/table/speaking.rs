@@ -118,15 +118,37 @@ pub(crate) const ROWS: &[Row] = &[
                     due                => +6.600
             +6600   time               => comfort 200
             +8699   time               => comfort 200
-            +8700   time               => note timed_out audio, cancel #5, note speech_failed, mark 2, speak #6 (apology)"),
-        ("the voice fails on the way: an apology takes the place of the rest", "", Thinking, "
+            +8700   time               => note timed_out audio, cancel #5, note speech_failed, mark 2, speak #6 'Of course, is ten all right?'"),
+        ("the voice fails on the way: another says the sentence again, and the rest", "", Thinking, "
             +3600   reply #4 One. Two. Three => speak #5 'One.', enter speaking
             +3700   audio #5 1000      => play 1000
-            +3800   failed #5 never    => note speech_failed, mark 2, cancel #4, speak #6 (apology)
-            +3800   audio #6 1000      => play 1000
-            +3800   done #6            => mark 3
-            +4700   mark 2
-            +5700   mark 3             => enter listening"),
+            +3800   failed #5 later    => note speech_failed, mark 2, speak #6 'One.'
+            +3900   audio #6 1000      => play 1000
+            +4000   done #6            => mark 3
+            +4700   mark 2             => speak #7 'Two.'
+                    dialogue           => agent: Hello, how can I help you? | caller: book it
+            +4800   audio #7 1000      => play 1000
+            +4900   done #7            => mark 4
+            +5700   mark 3
+                    dialogue           => agent: Hello, how can I help you? | caller: book it | agent: One."),
+        ("the voice fails again on the way: an apology takes the place of the rest", "", Thinking, "
+            +3600   reply #4 One. Two. Three => speak #5 'One.', enter speaking
+            +3700   audio #5 1000      => play 1000
+            +3800   failed #5 never    => note speech_failed, mark 2, speak #6 'One.'
+            +3900   audio #6 200       => play 200
+            +3900   failed #6 later    => note speech_failed, mark 3, cancel #4
+            +4700   mark 2             => speak #7 (apology)
+            +4700   audio #7 1000      => play 1000
+            +4700   done #7            => mark 4
+            +4900   mark 3
+            +5900   mark 4             => enter listening
+                    dialogue           => agent: Hello, how can I help you? | caller: book it"),
+        ("no voice can say the rest, and the agent connects to a person then", "transfer_on_failure", Thinking, "
+            +3600   reply #4 One. Two. Three => speak #5 'One.', enter speaking
+            +3700   failed #5 later    => note speech_failed, cancel #4, speak #6 (apology)
+            +3700   audio #6 1000      => play 1000
+            +3700   done #6            => mark 2
+            +4700   mark 2             => cancel #1, cancel #2, enter closed, close transferred"),
         ("the mind fails on the way: what it said stands", "", Thinking, "
             +3600   reply #4 One. Two. Three => speak #5 'One.', enter speaking
             +3700   failed #4 now      => note mind_failed
@@ -140,6 +162,13 @@ pub(crate) const ROWS: &[Row] = &[
             +3700   audio #5 1000      => play 1000
             +3700   done #5            => mark 2
             +4700   mark 2
+                    due                => +7.200
+            +7200   time               => speak #6 (one moment)
+            +7200   audio #6 1000      => play 1000
+            +7200   done #6
+            +10700  time               => speak #7 (one moment)
+            +10700  audio #7 1000      => play 1000
+            +10700  done #7
                     due                => +11.600
             +11600  time               => note timed_out mind, cancel #4, enter listening"),
         ("a mind that goes round in circles is stopped", "", Thinking, "

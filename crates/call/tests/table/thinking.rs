@@ -22,9 +22,18 @@ pub(crate) const ROWS: &[Row] = &[
         "",
         Thinking,
         "
+                    due                => +5.200
+            +5199   time
+            +5200   time               => speak #5 (one moment)
+            +5200   audio #5 1000      => play 1000
+            +5200   done #5
+                    due                => +8.700
+            +8700   time               => speak #6 (one moment)
+            +8700   failed #6 never
+                    due                => +11.200
+            +11200  time               => speak #7 (one moment)
                     due                => +11.400
-            +11399  time
-            +11400  time               => note timed_out mind, cancel #4, speak #5 (apology), enter speaking
+            +11400  time               => note timed_out mind, cancel #4, cancel #7, speak #8 (apology), enter speaking
             +11500  reply #4 hello.    => note stale #4",
     ),
     (
@@ -35,7 +44,7 @@ pub(crate) const ROWS: &[Row] = &[
             +5000   reply #4 w
             +8000   reply #4 e
             +11000  reply #4 l
-                    due                => +11.400
+                    due                => +5.200
             +11400  time               => note timed_out mind, cancel #4, speak #5 (apology), enter speaking",
     ),
     (
@@ -47,6 +56,49 @@ pub(crate) const ROWS: &[Row] = &[
             +3600   audio #5 1000      => play 1000
             +3600   done #5            => mark 2
             +4600   mark 2             => enter listening",
+    ),
+    (
+        "words come while the recording plays: they follow it",
+        "",
+        Thinking,
+        "
+            +5200   time               => speak #5 (one moment)
+            +5200   audio #5 1000      => play 1000
+            +5200   done #5
+            +5300   reply #4 Of course. Ten => speak #6 'Of course.', enter speaking
+            +5400   audio #6 500       => play 500
+                    due                => +7.600",
+    ),
+    (
+        "the caller goes on while the recording plays: it stops",
+        "",
+        Thinking,
+        "
+            +5200   time               => speak #5 (one moment)
+            +5200   audio #5 1000      => play 1000
+            +5200   done #5
+            +5300   spoke #1           => cancel #4, clear, enter listening",
+    ),
+    (
+        "the mind fails, and the agent connects to a person then",
+        "transfer_on_failure",
+        Thinking,
+        "
+            +3600   failed #4 later    => note mind_failed, speak #5 (apology), enter speaking
+            +3600   audio #5 1000      => play 1000
+            +3600   done #5            => mark 2
+            +4600   mark 2             => cancel #1, cancel #2, enter closed, close transferred",
+    ),
+    (
+        "the mind fails, and the agent says goodbye then",
+        "goodbye_on_failure",
+        Thinking,
+        "
+            +3600   failed #4 later    => note mind_failed, speak #5 (apology), enter speaking
+            +3600   audio #5 1000      => play 1000
+            +3600   done #5            => mark 2, speak #6 goodbye
+            +3700   failed #6 never    => note speech_failed
+            +4600   mark 2             => cancel #1, cancel #2, enter closed, close providers_failed",
     ),
     (
         "the worker crashes: its successor is asked, once",

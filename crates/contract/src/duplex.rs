@@ -165,11 +165,10 @@ pub const fn class_of_status(status: u16) -> ErrorClass {
     match status {
         401 | 403 => ErrorClass::Auth,
         402 => ErrorClass::Quota,
-        404 => ErrorClass::Missing,
         408 | 409 | 425 | 500.. => ErrorClass::Unavailable,
         413 => ErrorClass::TooLong,
         429 => ErrorClass::RateLimited,
-        300..=399 => ErrorClass::Missing,
+        300..=399 | 404 => ErrorClass::Missing,
         _ => ErrorClass::BadRequest,
     }
 }

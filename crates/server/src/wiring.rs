@@ -186,7 +186,7 @@ impl<P: Providers> House<P> {
             admission: self.admission.clone(),
             limits: Limits { start_ms: self.settings.http.leg.start_secs as u32 * 1000 },
             leg_stall_ms: self.settings.http.leg.stall_ms as u32,
-            desks: self.providers.desks(policy, bill),
+            casting: self.providers.desks(policy, bill).into(),
             recorder: self.recorder.clone(),
             draining: self.ending.clone(),
         };

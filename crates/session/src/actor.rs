@@ -9,7 +9,7 @@ mod start;
 use std::{collections::VecDeque, rc::Rc, sync::Arc, time::Duration};
 
 use actix::{fut::wrap_future, prelude::*};
-use operetta_call::{At, Call, CloseReason, Input, PhaseName};
+use operetta_call::{At, Call, CloseReason, Input, Next, PhaseName};
 use operetta_contract::Complete;
 use operetta_stage::{Kind, Lease, Metered};
 use operetta_wire::{Dialect, Line};
@@ -18,7 +18,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tracing::{Span, field};
 
 use crate::{
-    Agent, FromLeg, KillSwitch, Lane, Leg, Proof, ToLeg, TokenDigest,
+    Agent, Desks, FromLeg, KillSwitch, Lane, Leg, Proof, ToLeg, TokenDigest,
     admission::CallPermit,
     alarm::{Alarm, Alarmed, Hand},
     allowance::Allowance,
@@ -53,11 +53,15 @@ pub struct CallActor {
     ears: Ears,
     mouth: Mouth,
     recording: Option<Recording>,
+    /// Who answers, and who plays the roles; from the admission on.
     agent: Option<Arc<Agent>>,
+    desks: Option<Desks>,
     permit: Option<CallPermit>,
     /// Jobs besides those of the ears. They live here and are cancelled by being dropped.
     speaking: Vec<Utterance>,
     thinking: Option<Lease<Complete>>,
+    /// How the model wants the call to go on once its reply has been heard.
+    farewell: Option<Next>,
     /// Facts that the machine has still to be told, with the audio that goes with them.
     inbox: VecDeque<(Input, Option<Arc<[u8]>>)>,
     feeding: bool,
@@ -116,6 +120,8 @@ impl CallActor {
             mouth: Mouth::new(dialect.format(), dialect.cut(), leg.say.clone(), false),
             recording: None,
             agent: None,
+            desks: None,
+            farewell: None,
             permit: None,
             speaking: Vec::new(),
             thinking: None,

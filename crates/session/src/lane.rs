@@ -30,15 +30,33 @@ pub struct LaneParts {
     pub limits: Limits,
     /// How long a carrier may refuse to read before the leg is given up, in ms.
     pub leg_stall_ms: u32,
-    /// The providers.
-    pub desks: Desks,
+    /// The providers of each agent.
+    pub casting: Casting,
     /// Records calls, where that is wanted.
     pub recorder: Option<Recorder>,
     /// Becomes true when calls have to end.
     pub draining: watch::Receiver<bool>,
 }
 
-/// Where the providers of a lane take their jobs.
+/// Which providers an agent has on this lane. Asked once for each call.
+pub struct Casting(Box<dyn Fn(&Agent) -> Desks>);
+
+impl Casting {
+    /// The desks of an agent are what `desks_of` says.
+    pub fn new(desks_of: impl Fn(&Agent) -> Desks + 'static) -> Self {
+        Self(Box::new(desks_of))
+    }
+}
+
+/// The same providers for every agent.
+impl From<Desks> for Casting {
+    fn from(desks: Desks) -> Self {
+        Self::new(move |_| desks.clone())
+    }
+}
+
+/// Where an agent's providers take their jobs.
+#[derive(Clone)]
 pub struct Desks {
     /// Detects speech.
     pub vad: Desk<Detect>,
@@ -68,9 +86,14 @@ impl Lane {
         &self.0.parts
     }
 
-    /// Audio of a phrase, if it has been rendered on this lane.
-    pub(crate) fn phrase(&self, phrase: &Synthesize) -> Option<Arc<[u8]>> {
-        self.0.phrases.borrow().find(phrase)
+    /// The providers of an agent.
+    pub(crate) fn desks(&self, agent: &Agent) -> Desks {
+        (self.parts().casting.0)(agent)
+    }
+
+    /// Audio of a phrase in the agent's voice, if it has been rendered on this lane.
+    pub(crate) fn phrase(&self, agent: &Agent, phrase: &Synthesize) -> Option<Arc<[u8]>> {
+        self.0.phrases.borrow().find(agent, phrase)
     }
 
     /// One of the engine's own recordings.
@@ -79,27 +102,30 @@ impl Lane {
     }
 
     /// Keeps the whole audio of a phrase for whoever says it next.
-    pub(crate) fn keep(&self, phrase: Synthesize, audio: &[u8]) {
+    pub(crate) fn keep(&self, agent: &Agent, phrase: Synthesize, audio: &[u8]) {
         let mut phrases = self.0.phrases.borrow_mut();
-        phrases.keep(phrase, audio);
+        phrases.keep(agent, phrase, audio);
         self.parts().tally.phrases.set(phrases.len() as i64);
     }
 
     /// What every call says, in the formats that carriers speak unless told otherwise. Greetings come first: a call needs
     /// them before anything else.
-    fn phrases_to_warm(&self) -> Vec<Synthesize> {
+    fn phrases_to_warm(&self) -> Vec<(Arc<Agent>, Synthesize)> {
         let agents: Vec<_> = self.parts().agents.talking().collect();
         let greetings = agents.iter().map(|agent| (agent, &agent.settings.lines.greeting));
         let lines = agents.iter().flat_map(|agent| {
             let lines = &agent.settings.lines;
             [&lines.not_understood, &lines.still_there, &lines.use_keys, &lines.goodbye].map(|line| (agent, line))
         });
-        let phrase = |(agent, text): (&&Arc<Agent>, &Arc<str>), format| Synthesize {
-            text: Arc::clone(text),
-            voice: Arc::clone(&agent.voice),
-            language: Arc::clone(&agent.language),
-            format,
-            fixed: true,
+        let phrase = |(agent, text): (&&Arc<Agent>, &Arc<str>), format| {
+            let phrase = Synthesize {
+                text: Arc::clone(text),
+                voice: Arc::clone(&agent.voice),
+                language: Arc::clone(&agent.language),
+                format,
+                fixed: true,
+            };
+            (Arc::clone(agent), phrase)
         };
         greetings.chain(lines).flat_map(|said| WARM_FORMATS.map(|format| phrase(said, format))).collect()
     }

@@ -16,6 +16,7 @@ mod mouth;
 mod phrases;
 mod tally;
 mod tape;
+mod tools;
 mod warmer;
 
 pub use actor::{Arrival, CallActor};
@@ -23,6 +24,6 @@ pub use admission::{
     Admission, Admit, Admitted, CallPermit, CountCalls, Grant, Granted, Proof, StopAdmitting, TokenDigest,
 };
 pub use agent::{Agent, Agents};
-pub use lane::{Desks, Lane, LaneParts};
+pub use lane::{Casting, Desks, Lane, LaneParts};
 pub use leg::{FromLeg, KillSwitch, Leg, ToLeg};
 pub use tally::{Counter, Gauge, Histogram, Tally};

@@ -1,17 +1,17 @@
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use actix::prelude::*;
 use operetta_contract::{JobId, Retry, Speech, Synthesize};
 use operetta_stage::{Kind, Lease, Metered, Told};
 
-use crate::Lane;
+use crate::{Agent, Lane};
 
 /// Renders phrases before anybody needs them, one after the other, and is gone when it has done so. A phrase that fails
 /// goes to the end of the line and is tried again a little later, unless it will never succeed; calls meanwhile render it
 /// themselves.
 pub(crate) struct Warmer {
     lane: Lane,
-    phrases: VecDeque<Synthesize>,
+    phrases: VecDeque<(Arc<Agent>, Synthesize)>,
     rendering: Option<(Lease<Synthesize>, Vec<u8>)>,
     last: u32,
     /// Failures since the last success.
@@ -26,20 +26,20 @@ impl Warmer {
     /// No phrase takes as long to say: a voice that goes on is broken, and its audio has to be kept somewhere.
     const LONGEST_MS: u32 = 120_000;
 
-    pub(crate) fn start(lane: &Lane, phrases: Vec<Synthesize>) {
+    pub(crate) fn start(lane: &Lane, phrases: Vec<(Arc<Agent>, Synthesize)>) {
         let warmer = Self { lane: lane.clone(), phrases: phrases.into(), rendering: None, last: 0, failures: 0 };
         // Its own timers and jobs keep it alive for as long as it has something to do.
         let _detached = Metered::run(warmer, 16, &lane.parts().bill);
     }
 
     fn next(&mut self, ctx: &mut Metered<Self>) {
-        let Some(phrase) = self.phrases.front() else {
+        let Some((agent, phrase)) = self.phrases.front() else {
             ctx.stop();
             return;
         };
         self.last += 1;
         let answers = ctx.address().downgrade().recipient();
-        match self.lane.parts().desks.tts.ask(JobId(self.last), phrase.clone(), answers) {
+        match self.lane.desks(agent).tts.ask(JobId(self.last), phrase.clone(), answers) {
             Ok(lease) => {
                 self.rendering = Some((lease, Vec::new()));
                 let job = JobId(self.last);
@@ -71,8 +71,8 @@ impl Warmer {
             Some((_, audio)) if audio.is_empty() => self.failed("empty", Retry::Later, ctx),
             Some((_, audio)) => {
                 self.failures = 0;
-                if let Some(phrase) = self.phrases.pop_front() {
-                    self.lane.keep(phrase, &audio);
+                if let Some((agent, phrase)) = self.phrases.pop_front() {
+                    self.lane.keep(&agent, phrase, &audio);
                 }
                 self.next(ctx);
             }
@@ -104,7 +104,7 @@ impl Handler<Told<Synthesize>> for Warmer {
         match told.event {
             Speech::Audio(piece) => {
                 audio.extend_from_slice(&piece);
-                let most = self.phrases.front().map_or(0, |phrase| phrase.format.bytes_of_ms(Self::LONGEST_MS));
+                let most = self.phrases.front().map_or(0, |(_, phrase)| phrase.format.bytes_of_ms(Self::LONGEST_MS));
                 if audio.len() > most {
                     self.failed("endless", Retry::Later, ctx);
                 }

@@ -70,7 +70,7 @@ impl Greeting {
                 Saying::Coming(_) | Saying::Playing(_) => out.note(Note::Stale(job)),
             },
             Input::SpeechDone(job) | Input::JobFailed { job, .. } if self.live.fills(job) => {
-                self.live.filler_ended(now)
+                self.live.filler_ended(now);
             }
             Input::SpeechDone(job) => {
                 return self.speech_ended(now, job, out, Utterance::speech_done);

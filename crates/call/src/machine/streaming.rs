@@ -125,7 +125,7 @@ impl Streaming {
                 Turn::Listening(_) | Turn::Thinking(_) | Turn::Speaking(_) => out.note(Note::Stale(job)),
             },
             Input::SpeechDone(job) | Input::JobFailed { job, .. } if self.live.fills(job) => {
-                self.live.filler_ended(now)
+                self.live.filler_ended(now);
             }
             Input::SpeechDone(job) => match &mut self.turn {
                 Turn::Speaking(speaking) if speaking.voices(job) => {

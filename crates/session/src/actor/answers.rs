@@ -8,6 +8,7 @@ use operetta_contract::{
 use operetta_stage::{Lease, Metered, Told};
 
 use super::CallActor;
+use crate::tools;
 
 /// An utterance whose audio is coming. Dropping it cancels the job.
 pub(super) struct Utterance {
@@ -70,15 +71,14 @@ impl Handler<Told<Complete>> for CallActor {
             Completion::Done(next) => {
                 self.thinking.take_if(|lease| lease.id() == told.id);
                 let next = match next {
-                    contract::Next::Listen => Next::Listen,
+                    contract::Next::Listen => self.farewell.take().unwrap_or(Next::Listen),
                     contract::Next::HangUp => Next::HangUp,
                     contract::Next::Transfer => Next::Transfer,
                 };
                 self.feed(Input::ReplyDone { job, next }, ctx);
             }
             Completion::Switched(switch) => self.switched(told.id, &switch),
-            // No tool is declared, so there is none to call.
-            Completion::Call(_) => {}
+            Completion::Call(call) => self.called(&call),
             Completion::Failed(error) => self.job_failed(told.id, Some(&error), ctx),
             Completion::Lost => Self::job_lost(told.id, ctx),
         }
@@ -123,8 +123,9 @@ impl CallActor {
         let Utterance { keeping, drip, .. } = self.speaking.swap_remove(place);
         if let Some(Keeping { phrase, audio }) = keeping
             && !audio.is_empty()
+            && let Some(agent) = &self.agent
         {
-            self.lane.keep(phrase, &audio);
+            self.lane.keep(agent, phrase, &audio);
         }
         if !drip.0.is_empty() {
             self.speak_piece(id, drip.0.into(), ctx);
@@ -135,6 +136,14 @@ impl CallActor {
     fn speak_piece(&mut self, id: contract::JobId, audio: Arc<[u8]>, ctx: &mut Metered<Self>) {
         let chunk = Chunk { ms: self.mouth.format().ms_of_bytes(audio.len()) };
         self.feed_with(Input::AudioCame { job: JobId(id.0), chunk }, Some(audio), ctx);
+    }
+
+    /// The model called a tool.
+    fn called(&mut self, call: &contract::ToolCall) {
+        match tools::next(&call.name) {
+            Some(next) => self.farewell = Some(next),
+            None => self.span.in_scope(|| tracing::warn!("the model called a tool that it was not given")),
+        }
     }
 
     /// Another provider goes on. What a stand-in says is not kept: the next call may have the right voice again.

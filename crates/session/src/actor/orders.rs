@@ -3,13 +3,13 @@ use std::sync::Arc;
 use actix::prelude::*;
 use operetta_call::{Chunk, CloseReason, Effect, Input, JobId, Note, PhaseName, Retry, Speaker, Speech, Timing};
 use operetta_contract::{self as contract, Complete, Detect, Job, Synthesize, Transcribe};
-use operetta_stage::{Desk, Lease, Metered, Told};
+use operetta_stage::{AskError, Desk, Lease, Metered, Told};
 
 use super::{
     CallActor,
     answers::{Drip, Keeping, Utterance},
 };
-use crate::{Lane, ToLeg, tally::Tally};
+use crate::{Desks, ToLeg, tally::Tally, tools};
 
 /// What the machine orders: one line per effect.
 impl CallActor {
@@ -46,7 +46,7 @@ impl CallActor {
             min_speech_ms: timing.speech_ms,
             min_silence_ms: timing.pause_ms,
         };
-        if let Some(lease) = self.ask(|lane| &lane.parts().desks.vad, job, detect, ctx) {
+        if let Some(lease) = self.ask(|desks| &desks.vad, job, detect, ctx) {
             self.ears.detect(lease);
         }
     }
@@ -54,7 +54,7 @@ impl CallActor {
     pub(super) fn open_listener(&mut self, job: JobId, ctx: &mut Metered<Self>) {
         let Some(agent) = &self.agent else { return };
         let transcribe = Transcribe { language: Arc::clone(&agent.language), rate_hz: self.mouth.format().rate_hz };
-        if let Some(lease) = self.ask(|lane| &lane.parts().desks.stt, job, transcribe, ctx) {
+        if let Some(lease) = self.ask(|desks| &desks.stt, job, transcribe, ctx) {
             self.ears.listen(lease);
         }
     }
@@ -74,11 +74,12 @@ impl CallActor {
         let complete = Complete {
             prompt: Arc::clone(&agent.prompt),
             language: Arc::clone(&agent.language),
-            tools: Arc::from([]),
+            tools: tools::built_in(),
             dialogue: said.collect(),
             said: "".into(),
         };
-        self.thinking = self.ask(|lane| &lane.parts().desks.llm, job, complete, ctx);
+        self.farewell = None;
+        self.thinking = self.ask(|desks| &desks.llm, job, complete, ctx);
     }
 
     pub(super) fn speak(&mut self, job: JobId, speech: Speech, ctx: &mut Metered<Self>) {
@@ -94,12 +95,12 @@ impl CallActor {
         let Some(agent) = &self.agent else { return };
         let phrase =
             Synthesize { text, voice: Arc::clone(&agent.voice), language: Arc::clone(&agent.language), format, fixed };
-        let ready = if fixed { self.lane.phrase(&phrase) } else { None };
+        let ready = if fixed { self.lane.phrase(agent, &phrase) } else { None };
         if let Some(audio) = ready {
             return self.speak_at_once(job, audio, ctx);
         }
         let keeping = fixed.then(|| Keeping { phrase: phrase.clone(), audio: Vec::new() });
-        if let Some(lease) = self.ask(|lane| &lane.parts().desks.tts, job, phrase, ctx) {
+        if let Some(lease) = self.ask(|desks| &desks.tts, job, phrase, ctx) {
             self.speaking.push(Utterance { lease, keeping, drip: Drip::default() });
         }
     }
@@ -178,7 +179,7 @@ impl CallActor {
     /// Asks a desk. A desk that refuses is a job that failed.
     pub(super) fn ask<J: Job>(
         &mut self,
-        desk: impl FnOnce(&Lane) -> &Desk<J>,
+        desk: impl FnOnce(&Desks) -> &Desk<J>,
         job: JobId,
         order: J,
         ctx: &mut Metered<Self>,
@@ -187,7 +188,8 @@ impl CallActor {
         Self: Handler<Told<J>>,
     {
         let answers = ctx.address().downgrade().recipient();
-        match desk(&self.lane).ask(contract::JobId(job.0), order, answers) {
+        let asked = self.desks.as_ref().map(|desks| desk(desks).ask(contract::JobId(job.0), order, answers));
+        match asked.unwrap_or(Err(AskError::Unavailable)) {
             Ok(lease) => Some(lease),
             Err(error) => {
                 self.span.in_scope(|| tracing::warn!(role = J::ROLE.as_str(), code = error.code(), "no provider"));

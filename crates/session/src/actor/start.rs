@@ -58,6 +58,7 @@ impl CallActor {
             duplex: self.arrival.line.duplex,
             settings: Arc::clone(&agent.settings),
         });
+        self.desks = Some(self.lane.desks(&agent));
         self.agent = Some(agent);
         self.feed(started, ctx);
     }

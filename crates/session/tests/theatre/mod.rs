@@ -58,7 +58,7 @@ impl Theatre {
             admission: admission.clone(),
             limits: Limits::default(),
             leg_stall_ms: 3000,
-            desks,
+            casting: desks.into(),
             recorder: folder.map(|folder| Recorder::start(folder).expect("a folder to record to")),
             draining: drain_watch,
         });

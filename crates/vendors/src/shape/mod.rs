@@ -1,7 +1,8 @@
 //! What several APIs have in common and no vendor owns.
 
-mod address;
-pub mod deepgram;
-mod detail;
-
-pub use address::{http_address, socket_address};
+pub mod google;
+pub mod openai;
+pub mod quote;
+pub mod refused;
+pub mod retry_after;
+pub mod sse;

@@ -5,7 +5,7 @@
 use operetta_contract::{ErrorClass, Head, ProviderError, class_of_status, closed_by_server};
 use serde_json::Value;
 
-use super::detail::{detail, printable};
+use super::{quote::quote, refused::refused, request_id::naming};
 
 /// Where Deepgram lives; regional hosts exist (`api.eu.deepgram.com` and others).
 pub const BASE_URL: &str = "https://api.deepgram.com";
@@ -23,7 +23,7 @@ pub fn refusal(head: &Head, body: &[u8]) -> ProviderError {
     // A refused upgrade tells its reason in a header as well.
     let words = Some(word(&body, &["err_msg", "message"])).filter(|words| !words.is_empty());
     let words = words.or_else(|| head.header("dg-error")).unwrap_or_default();
-    ProviderError::new(class, detail(head.status, code, words, request))
+    naming(refused(head, class, code, words, None), request)
 }
 
 /// What a refused upgrade means of which only the status is known.
@@ -36,7 +36,7 @@ pub fn error_message(message: &Value) -> ProviderError {
     let code = word(message, &["variant", "code", "err_code"]);
     let words = word(message, &["description", "message", "err_msg"]);
     let class = class_of_code(code).or_else(|| class_of_reason(words)).unwrap_or(ErrorClass::Unavailable);
-    ProviderError::new(class, format!("the server reports {:?}: {}", printable(code, 64), printable(words, 200)))
+    ProviderError::new(class, format!("the server reports {:?}: {}", quote(code), quote(words)))
 }
 
 /// What it means that the server has closed: the reason begins with a code such as `NET-0001`, or ends in a link that
@@ -51,7 +51,7 @@ pub fn closed(code: Option<u16>, reason: &str) -> ProviderError {
 
 fn class_of_refusal(status: u16) -> ErrorClass {
     match status {
-        // Counts streams at once, not requests in a time.
+        // It counts streams at once, not requests in a time.
         429 => ErrorClass::Busy,
         _ => class_of_status(status),
     }
@@ -102,6 +102,7 @@ fn word<'a>(value: &'a Value, names: &[&str]) -> &'a str {
 mod tests {
     use super::*;
     use serde_json::json;
+    use std::time::Duration;
 
     fn refused(status: u16, body: &str) -> ErrorClass {
         refusal(&Head { status, headers: Vec::new() }, body.as_bytes()).class
@@ -142,7 +143,9 @@ mod tests {
     fn a_refusal_names_its_request_and_its_reason() {
         let mut head = Head { status: 400, headers: vec![("dg-request-id".into(), "r7".into())] };
         let body = br#"{"err_code":"Bad Request","err_msg":"no such rate"}"#;
-        assert_eq!(refusal(&head, body).detail, "status 400 Bad Request: no such rate (request r7)");
+        assert_eq!(refusal(&head, body).detail, "status 400, Bad Request: no such rate (request r7)");
+        head.headers.push(("retry-after".into(), "2".into()));
+        assert_eq!(refusal(&Head { status: 429, ..head.clone() }, b"").after, Some(Duration::from_secs(2)));
         head.headers.push(("dg-error".into(), "wrong model family".into()));
         assert_eq!(refusal(&head, b"").detail, "status 400: wrong model family (request r7)");
     }

@@ -99,11 +99,13 @@ pub enum Role {
     Llm,
     /// Text to speech.
     Tts,
+    /// Speech to speech.
+    Realtime,
 }
 
 impl Role {
     /// Every role, in the order of a turn.
-    pub const ALL: [Self; 4] = [Self::Vad, Self::Stt, Self::Llm, Self::Tts];
+    pub const ALL: [Self; 5] = [Self::Vad, Self::Stt, Self::Llm, Self::Tts, Self::Realtime];
 
     /// The label of this role in metrics and logs.
     pub const fn as_str(self) -> &'static str {
@@ -112,6 +114,7 @@ impl Role {
             Self::Stt => "stt",
             Self::Llm => "llm",
             Self::Tts => "tts",
+            Self::Realtime => "realtime",
         }
     }
 }

@@ -12,6 +12,7 @@
 //! Nothing here knows actors, sockets or vendors.
 
 mod capabilities;
+mod converse;
 mod duplex;
 mod error;
 mod http;
@@ -25,6 +26,7 @@ mod usage;
 mod vad;
 
 pub use capabilities::{Cancel, Capabilities, Input, Timing, Turns, UsageSource};
+pub use converse::{Converse, Exchange, Turnout};
 pub use duplex::{
     DuplexCodec, DuplexVendor, Message, Outgoing, Rest, SocketRequest, Wire, class_of_status, closed_by_server,
     refused_upgrade,

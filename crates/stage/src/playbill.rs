@@ -109,6 +109,7 @@ impl Playbill {
             Role::Stt => &self.0.jobs[1],
             Role::Llm => &self.0.jobs[2],
             Role::Tts => &self.0.jobs[3],
+            Role::Realtime => &self.0.jobs[4],
         }
     }
 

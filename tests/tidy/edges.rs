@@ -107,7 +107,7 @@ const PACKAGES: &[(&str, Class)] = &[
     ("audio-codec-algorithms", Samples), ("audioadapter-buffers", Samples), ("awc", Client), ("base64", Plain),
     ("bytes", Plain), ("bytestring", Plain), ("cargo_metadata", Test), ("clap", Program), ("config", Program),
     ("flite-rs", Inference), ("futures-util", Async), ("getrandom", Crypto), ("hdrhistogram", Metrics), ("hex", Plain),
-    ("hmac", Crypto), ("hound", Wav), ("insta", Test), ("jiff", Program), ("misaki-rs", Inference),
+    ("hmac", Crypto), ("hound", Wav), ("httparse", Web), ("insta", Test), ("jiff", Program), ("misaki-rs", Inference),
     ("owo-colors", Program), ("pin-project-lite", Plain), ("predicates", Test), ("prometheus-client", Metrics),
     ("proptest", Test), ("quick-xml", Data), ("realfft", Inference), ("rten", Inference), ("rten-tensor", Inference),
     ("rubato", Samples), ("rustix", System), ("rustls", Tls), ("rustvani-vad", Inference), ("schemars", Data),

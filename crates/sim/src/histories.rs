@@ -10,7 +10,7 @@
 //! [`Call::deadline`]: operetta_call::Call::deadline
 
 mod coverage;
-mod dice;
+pub(crate) mod dice;
 mod plant;
 mod pool;
 mod story;

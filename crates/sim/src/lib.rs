@@ -2,6 +2,8 @@
 
 pub mod histories;
 #[cfg(feature = "theatre")]
+pub mod theatre;
+#[cfg(feature = "theatre")]
 pub mod vendors;
 #[cfg(feature = "theatre")]
 pub mod yardsticks;

@@ -1,12 +1,12 @@
 /// Seeded dice (splitmix64, Steele, Lea and Flood, OOPSLA 2014): small, fast and the same on every machine.
 #[derive(Clone, Debug)]
-pub(super) struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
     const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
 
     /// The dice of one history. Neighbouring indices share nothing.
-    pub(super) const fn new(seed: u64, index: u64) -> Self {
+    pub(crate) const fn new(seed: u64, index: u64) -> Self {
         Self(mix(seed).wrapping_add(mix(index.wrapping_mul(Self::STEP))))
     }
 
@@ -16,17 +16,17 @@ impl Dice {
     }
 
     /// A number from 0 to `bound - 1`; 0 where the bound is 0.
-    pub(super) const fn below(&mut self, bound: u32) -> u32 {
+    pub(crate) const fn below(&mut self, bound: u32) -> u32 {
         (((self.roll() >> 32) * bound as u64) >> 32) as u32
     }
 
     /// Whether something happens that happens `percent` times in a hundred.
-    pub(super) const fn chance(&mut self, percent: u32) -> bool {
+    pub(crate) const fn chance(&mut self, percent: u32) -> bool {
         self.below(100) < percent
     }
 
     /// One of `all`, which must not be empty.
-    pub(super) const fn pick<'a, T>(&mut self, all: &'a [T]) -> &'a T {
+    pub(crate) const fn pick<'a, T>(&mut self, all: &'a [T]) -> &'a T {
         &all[self.below(all.len() as u32) as usize]
     }
 }

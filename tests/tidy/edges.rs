@@ -108,6 +108,7 @@ const PACKAGES: &[(&str, Class)] = &[
     ("bytes", Plain), ("bytestring", Plain), ("cargo_metadata", Test), ("clap", Program), ("config", Program),
     ("flite-rs", Inference), ("futures-util", Async), ("getrandom", Crypto), ("hdrhistogram", Metrics), ("hex", Plain),
     ("hmac", Crypto), ("hound", Wav), ("httparse", Web), ("insta", Test), ("jiff", Program), ("misaki-rs", Inference),
+    ("nanomp3", Samples),
     ("owo-colors", Program), ("pin-project-lite", Plain), ("predicates", Test), ("prometheus-client", Metrics),
     ("proptest", Test), ("quick-xml", Data), ("realfft", Inference), ("rten", Inference), ("rten-tensor", Inference),
     ("rubato", Samples), ("rustix", System), ("rustls", Tls), ("rustvani-vad", Inference), ("schemars", Data),

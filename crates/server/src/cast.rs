@@ -30,7 +30,11 @@ fn agent(name: &str, agent: &config::Agent, default_voice: &str) -> Agent {
                 config::Mode::Full => call::Mode::Full,
             },
             barge_in: agent.barge_in,
-            on_failure: call::OnFailure::Retry,
+            on_failure: match agent.on_failure {
+                config::OnFailure::Retry => call::OnFailure::Retry,
+                config::OnFailure::Transfer => call::OnFailure::Transfer,
+                config::OnFailure::Goodbye => call::OnFailure::Goodbye,
+            },
             lines: call::Lines {
                 greeting: agent.greeting.as_str().into(),
                 still_there: agent.lines.still_there.as_str().into(),

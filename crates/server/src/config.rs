@@ -7,13 +7,16 @@
 //! This module alone knows the `config` crate, the environment's names and the file's format.
 
 mod audit;
+mod casting;
 mod exposure;
 mod hint;
 mod layers;
 mod problem;
+mod providers;
 mod public_url;
 mod reference;
 mod rules;
+mod server_url;
 mod settings;
 mod shape;
 
@@ -25,8 +28,10 @@ pub use self::{
     audit::Effective,
     layers::environment,
     problem::{Origin, Problem, ProblemKind, Problems},
+    providers::{Api, Embedded, OnFailure, Patience, Provider, Roles},
     public_url::PublicUrl,
-    reference::{aliases_table, json_schema, settings_table},
+    reference::{aliases_table, apis_table, json_schema, settings_table},
+    server_url::ServerUrl,
     settings::{
         Admin, Agent, Drain, Exotel, Http, LegLimits, Lines, Log, LogFormat, Mode, Recording, Settings, Speech, Timing,
         TtsProvider, Twilio,
@@ -115,9 +120,13 @@ fn fill(values: &mut Value, defaults: &Value) {
     }
 }
 
-/// Completes `timing` and `lines` of every agent from the common ones.
+/// Completes every agent from the common tables: `roles` lie in the agent's own table, `timing` and `lines` below it.
 fn inherit(values: &mut Value) {
     let Some(root) = table_mut(values) else { return };
+    let roles = root.get("roles").cloned().unwrap_or_default();
+    for agent in root.get_mut("agents").and_then(table_mut).into_iter().flat_map(Map::values_mut) {
+        fill(agent, &roles);
+    }
     for part in ["timing", "lines"] {
         let common = root.get(part).cloned().unwrap_or_default();
         let Some(agents) = root.get_mut("agents").and_then(table_mut) else { return };

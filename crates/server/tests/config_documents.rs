@@ -49,6 +49,7 @@ fn schema_leaves() -> BTreeMap<String, Option<Value>> {
 fn the_document_has_the_tables_of_the_code() {
     let hint = "run `operetta check-config --markdown` and put its tables into docs/CONFIG.md";
     assert_eq!(section("settings"), config::settings_table().trim(), "{hint}");
+    assert_eq!(section("apis"), config::apis_table().trim(), "{hint}");
     assert_eq!(section("aliases"), config::aliases_table().trim(), "{hint}");
 }
 
@@ -78,7 +79,15 @@ fn the_older_names_are_all_documented() {
         "WS_PATH",
         "EXOTEL_WS_TOKEN",
         "GREETING_TEXT",
+        "STT_PROVIDER",
+        "LLM_PROVIDER",
         "TTS_PROVIDER",
+        "ANTHROPIC_API_KEY",
+        "ASSEMBLYAI_API_KEY",
+        "DEEPGRAM_API_KEY",
+        "ELEVENLABS_API_KEY",
+        "GOOGLE_API_KEY",
+        "OPENAI_API_KEY",
         "PORT",
         "TWILIO_AUTH_TOKEN",
     ] {
@@ -99,7 +108,8 @@ fn the_defaults_are_valid_and_complete() {
         "http.public_url",
         "http.workers",
     ];
-    for key in schema_leaves().keys().filter(|key| !key.starts_with("agents.") && !unset.contains(&key.as_str())) {
+    let named = |key: &str| key.starts_with("agents.") || key.starts_with("providers.");
+    for key in schema_leaves().keys().filter(|key| !named(key) && !unset.contains(&key.as_str())) {
         assert!(given.contains(&key.as_str()), "{key} has no default");
     }
 }

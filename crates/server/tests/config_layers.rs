@@ -133,7 +133,8 @@ fn older_variable_names_work() {
     assert_eq!(settings.exotel.secret.as_ref().unwrap().expose_secret(), "exotel-token");
     assert_eq!(settings.twilio.auth_tokens[0].expose_secret(), "twilio-token");
     assert_eq!(settings.agents["acme"].greeting, "Good day.");
-    assert_eq!(settings.speech.tts, TtsProvider::Flite);
+    assert_eq!(settings.roles.tts, ["flite"]);
+    assert_eq!(settings.agents["acme"].tts, ["flite"]);
     settings.check_exposure().unwrap();
 
     let render = load("", &[("RENDER_EXTERNAL_URL", "https://render.example.com")]);
@@ -451,6 +452,13 @@ fn key() -> impl Strategy<Value = String> {
         "twilio.auth_tokens",
         "log.level",
         "speech.tts",
+        "roles.tts",
+        "providers",
+        "providers.elevenlabs",
+        "providers.elevenlabs.key",
+        "providers.elevenlabs.base_url",
+        "providers.mine.api",
+        "agents.asha.voices.mine",
         "x",
         "x.y",
     ];

@@ -59,7 +59,7 @@ fn print_schema(mut out: impl Write) -> io::Result<()> {
 }
 
 fn print_tables(mut out: impl Write) -> io::Result<()> {
-    writeln!(out, "{}\n{}", config::settings_table(), config::aliases_table())
+    writeln!(out, "{}\n{}\n{}", config::settings_table(), config::apis_table(), config::aliases_table())
 }
 
 /// Problems first: whoever cuts the values off must still learn of them.

@@ -87,7 +87,10 @@ fn complaint(value: &Value, shape: &Shape, secret: bool) -> Option<(String, Opti
         (Form::Whole { min, max, step }, ValueKind::I64(number)) => {
             if (min..=max).contains(&number) && number % step == 0 { None } else { wrong(&expected, None) }
         }
-        (Form::List { item, max_items }, ValueKind::Array(items)) => {
+        (Form::List { item, min_items, max_items }, ValueKind::Array(items)) => {
+            if items.len() < *min_items {
+                return Some((format!("expected at least {min_items}, found {}", items.len()), None));
+            }
             if items.len() > *max_items {
                 return Some((format!("expected at most {max_items} items, found {}", items.len()), None));
             }
@@ -101,11 +104,17 @@ fn complaint(value: &Value, shape: &Shape, secret: bool) -> Option<(String, Opti
             // A URL may hold a password, so what was found there is not repeated.
             let bad_format = format.and_then(|format| format.check(text).err().map(|what| (format, what)));
             match bad_format {
-                Some((super::shape::Format::PublicUrl, what)) => Some((what.to_owned(), None)),
+                Some((super::shape::Format::PublicUrl | super::shape::Format::ServerUrl, what)) => {
+                    Some((what.to_owned(), None))
+                }
                 Some((_, what)) => wrong(what, None),
                 None if (min..=max).contains(&&text.chars().count()) => None,
                 None => {
-                    let unit = if *max == usize::MAX { format!("at least {min}") } else { format!("{min} to {max}") };
+                    let unit = if *max == super::shape::UNBOUNDED {
+                        format!("at least {min}")
+                    } else {
+                        format!("{min} to {max}")
+                    };
                     Some((format!("expected {unit} characters, found {}", text.chars().count()), None))
                 }
             }

@@ -5,6 +5,8 @@ use config::{Config, File, FileFormat, Map, Source, Value, ValueKind};
 use super::{
     hint,
     problem::{Origin, Problem, ProblemKind, Problems},
+    providers::Api,
+    server_url::ServerUrl,
     shape::{Form, Shape},
 };
 
@@ -18,7 +20,7 @@ const BUILT_IN_AGENT: &str = "asha";
 pub(super) const PREFIX: &str = "OPERETTA__";
 
 /// A variable name that deployments had before ours, and the key that it sets. A later row wins over an earlier one.
-pub(super) const ALIASES: [Alias; 8] = [
+pub(super) const ALIASES: [Alias; 16] = [
     Alias {
         name: "PORT",
         key: "http.bind",
@@ -30,8 +32,21 @@ pub(super) const ALIASES: [Alias; 8] = [
     Alias { name: "EXOTEL_WS_TOKEN", key: "exotel.secret", note: "" },
     Alias { name: "TWILIO_AUTH_TOKEN", key: "twilio.auth_tokens", note: "several are separated by commas" },
     Alias { name: "GREETING_TEXT", key: "agents.<default_agent>.greeting", note: "the greeting of the default agent" },
-    Alias { name: "TTS_PROVIDER", key: "speech.tts", note: "" },
+    Alias { name: "STT_PROVIDER", key: "roles.stt", note: "several are separated by commas, the first choice first" },
+    Alias { name: "LLM_PROVIDER", key: "roles.llm", note: "likewise" },
+    Alias { name: "TTS_PROVIDER", key: "roles.tts", note: "likewise; `hibari` and `flite` are embedded voices" },
+    Alias { name: "ANTHROPIC_API_KEY", key: KEY, note: KEY_NOTE },
+    Alias { name: "ASSEMBLYAI_API_KEY", key: KEY, note: "likewise" },
+    Alias { name: "DEEPGRAM_API_KEY", key: KEY, note: "likewise" },
+    Alias { name: "ELEVENLABS_API_KEY", key: KEY, note: "likewise" },
+    Alias { name: "GOOGLE_API_KEY", key: KEY, note: "likewise" },
+    Alias { name: "OPENAI_API_KEY", key: KEY, note: "likewise" },
 ];
+
+/// What the well-known variables of keys set.
+const KEY: &str = "providers.<name>.key";
+const KEY_NOTE: &str =
+    "of every provider whose API is theirs and which has no key of its own; never sent to hosts other than theirs";
 
 pub(super) struct Alias {
     pub(super) name: &'static str,
@@ -202,6 +217,15 @@ fn aliases(env: &[(String, String)], below: &Value, shape: &Shape, problems: &mu
                 help: None,
             });
         };
+        if alias.key == KEY {
+            for name in keyless(below, alias.name) {
+                let path = ["providers".to_owned(), name, "key".to_owned()];
+                if let Some(found) = shape.at(&path) {
+                    layer.set(&path, found, text, &origin, problems);
+                }
+            }
+            continue;
+        }
         let (key, text) = match alias.name {
             "PORT" => match text.parse::<u16>() {
                 Ok(port) if port > 0 => (alias.key.to_owned(), format!("0.0.0.0:{port}")),
@@ -210,6 +234,8 @@ fn aliases(env: &[(String, String)], below: &Value, shape: &Shape, problems: &mu
                     continue;
                 }
             },
+            // Names are in small letters; platforms like capitals.
+            "STT_PROVIDER" | "LLM_PROVIDER" | "TTS_PROVIDER" => (alias.key.to_owned(), text.to_ascii_lowercase()),
             "WS_PATH" if !text.starts_with('/') => (alias.key.to_owned(), format!("/{text}")),
             "GREETING_TEXT" => {
                 let agent = text_at(below, &["default_agent"]).unwrap_or_default();
@@ -227,6 +253,21 @@ fn aliases(env: &[(String, String)], below: &Value, shape: &Shape, problems: &mu
         }
     }
     layer
+}
+
+/// The providers whose key is to come from the variable of their API: they have none of their own, and they are served by its
+/// makers, who may know it. A server of somebody else must not be sent it.
+fn keyless(below: &Value, variable: &str) -> Vec<String> {
+    let Some(providers) = value_at(below, &["providers"]).and_then(table) else { return Vec::new() };
+    let wants = |provider: &Value| {
+        let text = |key| text_at(provider, &[key]);
+        let api = Api::ALL.into_iter().find(|api| text("api").is_some_and(|word| word == api.as_str()));
+        let at_home = |api: Api| {
+            text("base_url").is_none_or(|url| ServerUrl::parse(&url).is_ok_and(|url| url.is_within(api.domain())))
+        };
+        api.is_some_and(|api| api.key_variable() == variable && at_home(api)) && value_at(provider, &["key"]).is_none()
+    };
+    providers.iter().filter(|(_, provider)| wants(provider)).map(|(name, _)| name.clone()).collect()
 }
 
 impl Layer {

@@ -2,11 +2,13 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
+use operetta_contract::Role;
 use serde_json::{Value as Json, json};
 
 use super::{
     audit, hint,
     layers::{self, ALIASES},
+    providers::{Api, Patience},
     shape::{self, Form, Shape},
 };
 
@@ -37,14 +39,58 @@ pub fn settings_table() -> String {
     let mut text = String::from("| key | takes | default | variable | meaning |\n|---|---|---|---|---|\n");
     for (key, leaf) in shape.leaves() {
         // The common tables show what agents inherit; the built-in agent shows the rest.
-        let inherited = key.strip_prefix("agents.<name>.").filter(|rest| rest.contains('.'));
-        let default = match inherited {
-            Some(common) => format!("as `{common}`"),
+        let default = match inherited(&key, &defaults) {
+            Some(common) => common,
             None => defaults.get(&key).map_or_else(|| "none".to_owned(), |value| format!("`{value}`")),
         };
         let (takes, about) = (takes(&key, leaf), leaf.about.replace('|', "\\|"));
         let variable = hint::variable_of(&key);
         let _ = writeln!(text, "| `{key}` | {takes} | {default} | `{variable}` | {about} |");
+    }
+    text
+}
+
+/// Where a setting takes its value from if it is not set, in words.
+fn inherited(key: &str, defaults: &BTreeMap<String, String>) -> Option<String> {
+    if let Some(of_agent) = key.strip_prefix("agents.<name>.") {
+        let common = [of_agent.to_owned(), format!("roles.{of_agent}")];
+        return common.into_iter().find(|common| defaults.contains_key(common)).map(|common| format!("as `{common}`"));
+    }
+    let of_provider = key.strip_prefix("providers.<name>.")?;
+    matches!(of_provider, "base_url" | "first_ms" | "gap_ms" | "flush_ms").then(|| "by `api`".to_owned())
+}
+
+/// The table of APIs, in Markdown: what the defaults have for each.
+pub fn apis_table() -> String {
+    let effective = audit::effective(&layers::defaults(), &Shape::of_settings());
+    let value = |api: Api, key: &str| {
+        let key = format!("providers.{}.{key}", api.as_str());
+        effective
+            .iter()
+            .find(|setting| setting.key == key)
+            .map(|setting| format!("`{}`", setting.value.trim_matches('"')))
+    };
+    let mut text = String::from(
+        "| `api`, and entry of the defaults | role | over | `base_url` | key | `model` | `voice` | `first_ms` | `gap_ms` | `flush_ms` |\n\
+         |---|---|---|---|---|---|---|---|---|---|\n",
+    );
+    for api in Api::ALL {
+        let Patience { first_ms, gap_ms, flush_ms } = api.patience();
+        let ms = |used: bool, ms: u32| if used { ms.to_string() } else { "–".to_owned() };
+        let listens = api.role() == Role::Stt;
+        let cells = [
+            format!("`{}`", api.as_str()),
+            format!("`{}`", api.role().as_str()),
+            if api.is_socket() { "a socket" } else { "requests" }.to_owned(),
+            format!("`{}`", api.base_url()),
+            format!("`{}`", api.key_variable()),
+            value(api, "model").unwrap_or_else(|| "–".to_owned()),
+            value(api, "voice").unwrap_or_else(|| "–".to_owned()),
+            ms(!listens, first_ms),
+            ms(!listens, gap_ms),
+            ms(listens, flush_ms),
+        ];
+        let _ = writeln!(text, "| {} |", cells.join(" | "));
     }
     text
 }
@@ -58,19 +104,25 @@ pub fn aliases_table() -> String {
     text
 }
 
+/// Tables whose keys are names that an operator chooses.
+const OWNED: [&str; 2] = ["agents", "providers"];
+
 /// Defaults as TOML would write them. Those of an agent are under `agents.<name>`, as far as they hold for every agent.
 fn default_values(shape: &Shape) -> BTreeMap<String, String> {
     let common = audit::effective(&layers::defaults(), shape);
+    let is_common = |key: &str| OWNED.iter().all(|table| !key.starts_with(&format!("{table}.")));
     let mut values: BTreeMap<_, _> = common
         .into_iter()
-        .filter(|setting| !setting.key.starts_with("agents."))
+        .filter(|setting| is_common(&setting.key))
         .map(|setting| (setting.key, setting.value))
         .collect();
     let schema = shape::settings_schema();
-    let agent = &schema["properties"]["agents"]["additionalProperties"]["properties"];
-    for (key, schema) in agent.as_object().into_iter().flatten() {
-        if let Some(default) = schema.get("default") {
-            values.insert(format!("agents.<name>.{key}"), default.to_string());
+    for table in OWNED {
+        let entry = &schema["properties"][table]["additionalProperties"]["properties"];
+        for (key, schema) in entry.as_object().into_iter().flatten() {
+            if let Some(default) = schema.get("default").filter(|default| !default.is_object()) {
+                values.insert(format!("{table}.<name>.{key}"), default.to_string());
+            }
         }
     }
     values
@@ -87,9 +139,11 @@ fn takes(key: &str, shape: &Shape) -> String {
         Form::Text { one_of, .. } if !one_of.is_empty() => {
             one_of.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
         }
-        Form::List { item, max_items } => {
+        Form::List { item, min_items, max_items } => {
             let item = item.form.expected();
-            format!("up to {max_items} of: {}{item}", if shape.secret { "secret " } else { "" })
+            let count =
+                if *min_items > 0 { format!("{min_items} to {max_items}") } else { format!("up to {max_items}") };
+            format!("{count} of: {}{item}", if shape.secret { "secret " } else { "" })
         }
         form if shape.secret => format!("secret {}", form.expected()),
         form => form.expected().into_owned(),

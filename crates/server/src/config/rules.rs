@@ -16,7 +16,6 @@ const PCM16_BYTES_PER_MS: usize = 16;
 /// Exotel's chunk at 8 kHz when the settings leave it to the dialect.
 const DEFAULT_CHUNK_BYTES: usize = 3200;
 
-/// Paths that are ours: the media socket of Exotel may not hide them.
 /// Routes that a media path of the same name would shadow.
 const RESERVED_PATHS: [&str; 3] = ["/twilio", "/exotel/voicebot", "/exotel/listen"];
 
@@ -24,6 +23,7 @@ const RESERVED_PATHS: [&str; 3] = ["/twilio", "/exotel/voicebot", "/exotel/liste
 pub(super) fn check(settings: &Settings, effective: &[Effective], problems: &mut Problems) {
     let mut rules = Rules { settings, effective, problems };
     rules.agents();
+    rules.casting();
     rules.numbers();
     rules.timings();
     rules.leg();
@@ -31,8 +31,8 @@ pub(super) fn check(settings: &Settings, effective: &[Effective], problems: &mut
     rules.carriers();
 }
 
-struct Rules<'a> {
-    settings: &'a Settings,
+pub(super) struct Rules<'a> {
+    pub(super) settings: &'a Settings,
     effective: &'a [Effective],
     problems: &'a mut Problems,
 }
@@ -177,7 +177,12 @@ impl Rules<'_> {
         }
     }
 
-    fn add(&mut self, key: &str, what: String, help: Option<String>) {
+    /// Whether some layer sets this very key.
+    pub(super) fn is_set(&self, key: &str) -> bool {
+        self.effective.iter().any(|setting| setting.key == key)
+    }
+
+    pub(super) fn add(&mut self, key: &str, what: String, help: Option<String>) {
         let origin = origin_of(key, self.effective);
         self.problems.add(Problem { origin, key: key.to_owned(), kind: ProblemKind::Conflict, what, help });
     }

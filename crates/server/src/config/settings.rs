@@ -6,11 +6,15 @@ use std::{
     thread,
 };
 
+use operetta_contract::Role;
 use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::public_url::PublicUrl;
+use super::{
+    providers::{OnFailure, Provider, Roles},
+    public_url::PublicUrl,
+};
 
 /// Every setting of the engine, checked: what [`Settings::load`](super) lets through needs no second look.
 ///
@@ -29,8 +33,12 @@ pub struct Settings {
     pub exotel: Exotel,
     /// The carrier Twilio.
     pub twilio: Twilio,
-    /// Embedded speech: who listens and who speaks.
+    /// Embedded speech: models, threads, and its voice.
     pub speech: Speech,
+    /// Who plays which role, for agents that do not say so themselves.
+    pub roles: Roles,
+    /// The providers by name: `a` to `z`, digits, `-` and `_`, at most 64 characters. Those that no list names are not used.
+    pub providers: BTreeMap<String, Provider>,
     /// Waits and limits of a call, for agents that do not set their own.
     pub timing: Timing,
     /// Fixed lines of a call, for agents that do not set their own.
@@ -153,7 +161,7 @@ pub struct Twilio {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Speech {
-    /// Who speaks.
+    /// In which voice `embedded` speaks.
     pub tts: TtsProvider,
     /// Directory of the model files, filled by `make models`.
     #[schemars(with = "String", length(min = 1, max = 4096))]
@@ -169,7 +177,7 @@ pub struct Speech {
     pub vad_threads: usize,
 }
 
-/// Who speaks.
+/// In which voice `embedded` speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TtsProvider {
@@ -193,7 +201,7 @@ pub struct Agent {
     #[serde(default = "english")]
     #[schemars(length(min = 2, max = 35), extend("format" = "language-tag"))]
     pub language: String,
-    /// `default` (whatever `speech.tts` offers), `hibari`, `kal` or `kal16`.
+    /// The embedded voice: `default` (whatever `speech.tts` offers), `hibari`, `kal` or `kal16`.
     #[serde(default = "default_voice")]
     #[schemars(length(min = 1, max = 64), extend("format" = "voice"))]
     pub voice: String,
@@ -212,10 +220,51 @@ pub struct Agent {
     #[serde(default)]
     #[schemars(length(max = 1000), inner(length(min = 1, max = 128)))]
     pub numbers: Vec<String>,
+    /// Who listens, instead of `roles.stt`.
+    #[schemars(length(min = 1, max = 8), inner(length(min = 1, max = 64)))]
+    pub stt: Vec<String>,
+    /// Who decides what to say, instead of `roles.llm`.
+    #[schemars(length(min = 1, max = 8), inner(length(min = 1, max = 64)))]
+    pub llm: Vec<String>,
+    /// Who speaks, instead of `roles.tts`.
+    #[schemars(length(min = 1, max = 8), inner(length(min = 1, max = 64)))]
+    pub tts: Vec<String>,
+    /// Who does all three at once, instead of `roles.realtime`.
+    #[schemars(length(max = 8), inner(length(min = 1, max = 64)))]
+    pub realtime: Vec<String>,
+    /// When to start the next model too, instead of `roles.llm_hedge_ms`.
+    #[schemars(range(min = 0, max = 10_000))]
+    pub llm_hedge_ms: u32,
+    /// When to start the next voice too, instead of `roles.tts_hedge_ms`.
+    #[schemars(range(min = 0, max = 10_000))]
+    pub tts_hedge_ms: u32,
+    /// Its voice at each provider, by the provider's name in the configuration.
+    #[serde(default)]
+    #[schemars(extend("additionalProperties" = {
+        "type": "string", "minLength": 1, "maxLength": 200, "description": "Its voice at this provider, instead of the provider's own."
+    }))]
+    pub voices: BTreeMap<String, String>,
+    /// What follows the apology when every provider of a role has failed.
+    #[serde(default)]
+    #[schemars(extend("default" = "retry"))]
+    pub on_failure: OnFailure,
     /// Overrides of `[timing]`, key by key.
     pub timing: Timing,
     /// Overrides of `[lines]`, key by key.
     pub lines: Lines,
+}
+
+impl Agent {
+    /// The names of the providers that play a role for this agent, the first choice first. Detecting speech is no choice.
+    pub fn list(&self, role: Role) -> &[String] {
+        match role {
+            Role::Vad => &[],
+            Role::Stt => &self.stt,
+            Role::Llm => &self.llm,
+            Role::Tts => &self.tts,
+            Role::Realtime => &self.realtime,
+        }
+    }
 }
 
 /// How much of an agent is switched on.

@@ -4,7 +4,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::Value as Json;
 use tracing_subscriber::EnvFilter;
 
-use super::{public_url::PublicUrl, settings::Settings};
+use super::{public_url::PublicUrl, server_url::ServerUrl, settings::Settings};
 
 /// The shape that settings must have, read from the JSON Schema of [`Settings`]: one source for the check of values, the
 /// reading of variables, the documentation and `--schema`, so that they cannot disagree.
@@ -26,6 +26,7 @@ pub(super) enum Form {
     },
     List {
         item: Box<Shape>,
+        min_items: usize,
         max_items: usize,
     },
     /// A whole number in a range, a multiple of `step`.
@@ -50,10 +51,14 @@ pub(super) enum Format {
     LanguageTag,
     LogFilter,
     PublicUrl,
+    ServerUrl,
     SocketAddress,
     UrlPath,
     Voice,
 }
+
+/// What a text or a list without a bound has for one.
+pub(super) const UNBOUNDED: usize = i64::MAX as usize;
 
 /// Voices that an agent may name, apart from `default`, with whether they need the neural model.
 pub(super) const VOICES: [(&str, bool); 3] = [("hibari", true), ("kal", false), ("kal16", false)];
@@ -128,7 +133,8 @@ impl Form {
             },
             Some("array") => Self::List {
                 item: Box::new(Shape::read(&schema["items"])),
-                max_items: bound(&schema["maxItems"], i64::MAX) as usize,
+                min_items: bound(&schema["minItems"], 0) as usize,
+                max_items: bound(&schema["maxItems"], UNBOUNDED as i64) as usize,
             },
             Some("integer") => Self::Whole {
                 min: bound(&schema["minimum"], i64::MIN),
@@ -139,7 +145,7 @@ impl Form {
             // An enum of documented variants has no type of its own, only `oneOf`; the rest are strings.
             Some(_) | None => Self::Text {
                 min: bound(&schema["minLength"], 0) as usize,
-                max: bound(&schema["maxLength"], i64::MAX) as usize,
+                max: bound(&schema["maxLength"], UNBOUNDED as i64) as usize,
                 one_of: words(schema),
                 format: schema["format"].as_str().and_then(Format::named),
             },
@@ -158,8 +164,8 @@ impl Form {
             Self::Flag => "true or false".into(),
             Self::Text { one_of, .. } if !one_of.is_empty() => format!("one of {}", one_of.join(", ")).into(),
             Self::Text { format: Some(format), .. } => format.expected().into(),
+            Self::Text { max, .. } if *max == UNBOUNDED => "text".into(),
             Self::Text { min: 0, max, .. } => format!("text of at most {max} characters").into(),
-            Self::Text { max, .. } if *max == usize::MAX => "text".into(),
             Self::Text { min, max, .. } => format!("text of {min} to {max} characters").into(),
         }
     }
@@ -171,6 +177,7 @@ impl Format {
             "language-tag" => Self::LanguageTag,
             "log-filter" => Self::LogFilter,
             "public-url" => Self::PublicUrl,
+            "server-url" => Self::ServerUrl,
             "socket-address" => Self::SocketAddress,
             "url-path" => Self::UrlPath,
             "voice" => Self::Voice,
@@ -183,6 +190,7 @@ impl Format {
             Self::LanguageTag => "a language tag such as en-IN",
             Self::LogFilter => "a level such as info, or a filter such as info,operetta_session=debug",
             Self::PublicUrl => "a URL such as https://voice.example.com",
+            Self::ServerUrl => "a URL such as https://api.example.com",
             Self::SocketAddress => "an address and a port such as 127.0.0.1:8080",
             Self::UrlPath => "a path such as /exotel/media: a slash, then letters, digits, - . _ ~ and more slashes",
             Self::Voice => "a known voice: default, hibari, kal or kal16",
@@ -195,6 +203,7 @@ impl Format {
             Self::LanguageTag => is_language_tag(text),
             Self::LogFilter => EnvFilter::try_new(text).is_ok(),
             Self::PublicUrl => return PublicUrl::parse(text).map(drop),
+            Self::ServerUrl => return ServerUrl::parse(text).map(drop),
             Self::SocketAddress => text.parse::<std::net::SocketAddr>().is_ok(),
             Self::UrlPath => is_url_path(text),
             Self::Voice => text == "default" || VOICES.iter().any(|(voice, _)| *voice == text),

@@ -4,11 +4,15 @@ mod address;
 pub mod deepgram;
 pub mod elevenlabs;
 pub mod google;
+pub mod json;
 pub mod openai;
 pub mod quote;
 pub mod refused;
-mod request_id;
+pub mod reply;
+pub(crate) mod request_id;
 pub mod retry_after;
 pub mod sse;
+pub mod tools;
+pub mod turns;
 
 pub use address::{http_address, socket_address};

@@ -1,6 +1,8 @@
 //! Server-sent events, fed with bytes that are cut anywhere.
 
-use operetta_contract::{ErrorClass, ProviderError};
+use operetta_contract::{Head, ProviderError};
+
+use super::{json::protocol, quote::quote};
 
 /// Reads server-sent events (WHATWG HTML, section 9.2.6, read 2026-11) as providers really send them.
 ///
@@ -61,7 +63,7 @@ impl Sse {
     /// The next whole event; `None` when more bytes are needed.
     ///
     /// # Errors
-    /// [`Protocol`](ErrorClass::Protocol): a line or an event is longer than 1 MiB, or a line is not UTF-8. Events before it
+    /// [`Protocol`](operetta_contract::ErrorClass::Protocol): a line or an event is longer than 1 MiB, or a line is not UTF-8. Events before it
     /// were given out; the stream cannot be read further.
     pub fn next_event(&mut self) -> Result<Option<Event>, ProviderError> {
         while let Some(line) = self.next_line()? {
@@ -139,12 +141,21 @@ impl Sse {
     }
 }
 
-fn protocol(detail: impl Into<String>) -> ProviderError {
-    ProviderError::new(ErrorClass::Protocol, detail)
+/// Whether a reply is an event stream, by its content type.
+///
+/// # Errors
+/// [`Protocol`](operetta_contract::ErrorClass::Protocol): it is anything else, which must never be read as one.
+pub fn expected(head: &Head) -> Result<(), ProviderError> {
+    match head.content_type().as_str() {
+        "text/event-stream" => Ok(()),
+        other => Err(protocol(format!("an event stream was expected, the content type is {:?}", quote(other)))),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use operetta_contract::ErrorClass;
+
     use super::*;
 
     /// What comes out when `body` is fed in the pieces that `cuts` make of it.

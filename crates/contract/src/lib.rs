@@ -15,6 +15,7 @@ mod capabilities;
 mod converse;
 mod duplex;
 mod error;
+mod fault;
 mod http;
 mod job;
 mod llm;
@@ -32,6 +33,7 @@ pub use duplex::{
     refused_upgrade,
 };
 pub use error::{Blame, ErrorClass, ProviderError, Retry};
+pub use fault::FaultCode;
 pub use http::{Flow, Head, HttpReader, HttpRequest, HttpVendor, Method, Output};
 pub use job::{Job, JobId, Meaning, Nothing, Outcome, Role, Switch, TextLimit};
 pub use llm::{Complete, Completion, Entry, Next, Speaker, Tool, ToolCall, ToolResult, Words};

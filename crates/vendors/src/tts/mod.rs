@@ -1,1 +1,19 @@
 //! Text to speech.
+//!
+//! | file | API | audio comes as |
+//! |---|---|---|
+//! | [`deepgram`] | Deepgram Aura over HTTP | raw bytes of the asked format |
+//! | [`elevenlabs`] | ElevenLabs over HTTP | raw bytes of the asked format |
+//! | [`google`] | Google Cloud over REST | one base64 string in JSON |
+//! | [`openai`] | OpenAI and whatever has its shape | raw bytes, a WAV, MP3, or base64 in events |
+//!
+//! Every codec asks for the job's own format where its API has it. What comes otherwise is converted on the way: no caller ever
+//! hears a header, half a sample, or JSON.
+
+mod asked;
+pub mod deepgram;
+pub mod elevenlabs;
+pub mod google;
+mod media;
+pub mod openai;
+mod pour;

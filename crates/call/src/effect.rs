@@ -18,6 +18,24 @@ pub enum Effect {
         /// Counts up from 1.
         flush: u32,
     },
+    /// Start a conversation with a provider that hears, thinks and speaks, in the place of detecting and transcribing.
+    Converse(JobId),
+    /// Tell the provider of the conversation how much of a reply the caller heard: the rest is not wanted.
+    Cut {
+        /// The conversation.
+        job: JobId,
+        /// The reply.
+        reply: u32,
+        /// What was heard, in ms from its first sample.
+        heard_ms: u32,
+    },
+    /// Tell the provider of the conversation what the caller keyed in, and have it answered.
+    Type {
+        /// The conversation.
+        job: JobId,
+        /// What was keyed in.
+        text: Arc<str>,
+    },
     /// Think of a reply to [`Call::dialogue`](crate::Call::dialogue).
     Think(JobId),
     /// Turn words into audio.

@@ -53,6 +53,34 @@ pub enum Input {
     },
     /// All audio of an utterance has come.
     SpeechDone(JobId),
+    /// A piece of audio of a reply in a conversation is at hand. The shell keeps it until the effects of this step are
+    /// performed.
+    Voiced {
+        /// The conversation.
+        job: JobId,
+        /// Counts its replies from 1.
+        reply: u32,
+        /// The piece.
+        chunk: Chunk,
+    },
+    /// A piece of what a reply in a conversation says, in words.
+    Worded {
+        /// The conversation.
+        job: JobId,
+        /// The reply.
+        reply: u32,
+        /// The words, to be put behind those before as they are.
+        text: Arc<str>,
+    },
+    /// All of a reply in a conversation has come.
+    Uttered {
+        /// The conversation.
+        job: JobId,
+        /// The reply.
+        reply: u32,
+        /// What follows once the caller has heard it.
+        next: Next,
+    },
     /// A job ended without what it was asked for: it failed, or its worker died.
     JobFailed {
         /// The job.
@@ -91,6 +119,9 @@ impl Input {
             Self::ReplyDone { .. } => InputKind::ReplyDone,
             Self::AudioCame { .. } => InputKind::AudioCame,
             Self::SpeechDone(_) => InputKind::SpeechDone,
+            Self::Voiced { .. } => InputKind::Voiced,
+            Self::Worded { .. } => InputKind::Worded,
+            Self::Uttered { .. } => InputKind::Uttered,
             Self::JobFailed { .. } => InputKind::JobFailed,
             Self::MarkPlayed(_) => InputKind::MarkPlayed,
             Self::Stopped(_) => InputKind::Stopped,
@@ -119,6 +150,9 @@ pub enum InputKind {
     ReplyDone,
     AudioCame,
     SpeechDone,
+    Voiced,
+    Worded,
+    Uttered,
     JobFailed,
     MarkPlayed,
     Stopped,
@@ -130,7 +164,7 @@ pub enum InputKind {
 
 impl InputKind {
     /// Every kind.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 23] = [
         Self::Connected,
         Self::Started,
         Self::Refused,
@@ -144,6 +178,9 @@ impl InputKind {
         Self::ReplyDone,
         Self::AudioCame,
         Self::SpeechDone,
+        Self::Voiced,
+        Self::Worded,
+        Self::Uttered,
         Self::JobFailed,
         Self::MarkPlayed,
         Self::Stopped,
@@ -169,6 +206,9 @@ impl InputKind {
             Self::ReplyDone => "reply_done",
             Self::AudioCame => "audio_came",
             Self::SpeechDone => "speech_done",
+            Self::Voiced => "voiced",
+            Self::Worded => "worded",
+            Self::Uttered => "uttered",
             Self::JobFailed => "job_failed",
             Self::MarkPlayed => "mark_played",
             Self::Stopped => "stopped",

@@ -20,6 +20,8 @@ pub struct Settings {
     pub mode: Mode,
     /// Whether the caller may interrupt the agent.
     pub barge_in: bool,
+    /// One provider hears, thinks and speaks for the agent. When it fails, the ones for each of these take over.
+    pub whole: bool,
     /// What follows the recorded apology when every provider of a kind has failed.
     pub on_failure: OnFailure,
     /// What the agent says by itself.
@@ -33,6 +35,7 @@ impl Default for Settings {
         Self {
             mode: Mode::Full,
             barge_in: true,
+            whole: false,
             on_failure: OnFailure::Retry,
             lines: Lines::default(),
             timing: Timing::default(),

@@ -14,7 +14,7 @@ fn every_pair_is_defined() {
             assert!(states.pairs.contains_key(&(phase, kind)), "{phase}, {}", kind.as_str());
         }
     }
-    assert_eq!(states.pairs.len(), 140);
+    assert_eq!(states.pairs.len(), 161);
 }
 
 #[test]

@@ -4,8 +4,8 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use operetta_call::{
-    At, Call, Chunk, CloseReason, Digit, Effect, Input, JobId, Limits, MarkId, Mode, Next, PhaseName, Refusal, Retry,
-    Settings, Speech, Start, Stop, StreamSid,
+    At, Call, Chunk, CloseReason, Digit, Effect, Input, JobId, Limits, MarkId, Mode, Next, OnFailure, PhaseName,
+    Refusal, Retry, Settings, Speech, Start, Stop, StreamSid,
 };
 use proptest::{collection::vec, option, prelude::*};
 
@@ -19,16 +19,21 @@ fn text() -> impl Strategy<Value = Arc<str>> {
 
 fn start() -> impl Strategy<Value = Start> {
     let mode = prop_oneof![8 => Just(Mode::Full), 1 => Just(Mode::Beep), 1 => Just(Mode::Bare)];
-    (mode, prop::bool::weighted(0.9), any::<bool>()).prop_map(|(mode, duplex, barge_in)| Start {
+    let on_failure = prop_oneof![Just(OnFailure::Retry), Just(OnFailure::Transfer), Just(OnFailure::Goodbye)];
+    let behaviour = (mode, any::<bool>(), prop::bool::weighted(0.3), on_failure);
+    (prop::bool::weighted(0.9), behaviour).prop_map(|(duplex, (mode, barge_in, whole, on_failure))| Start {
         stream: StreamSid::new("MZ1"),
         duplex,
-        settings: Arc::new(Settings { mode, barge_in, ..Settings::default() }),
+        settings: Arc::new(Settings { mode, barge_in, whole, on_failure, ..Settings::default() }),
     })
+}
+
+fn next_step() -> impl Strategy<Value = Next> {
+    prop_oneof![Just(Next::Listen), Just(Next::HangUp), Just(Next::Transfer)]
 }
 
 fn input() -> impl Strategy<Value = Input> {
     let retry = prop_oneof![Just(Retry::Never), Just(Retry::Later), Just(Retry::Now)];
-    let next = prop_oneof![Just(Next::Listen), Just(Next::HangUp), Just(Next::Transfer)];
     let digit = prop::sample::select(vec!['0', '9', '*', '#', 'D']);
     let ending = prop_oneof![
         Just(Input::Stopped(Stop::HungUp)),
@@ -47,10 +52,14 @@ fn input() -> impl Strategy<Value = Input> {
         4 => (job(), text(), option::of(0_u32..5)).prop_map(|(job, text, flush)| Input::Final { job, text, flush }),
         2 => digit.prop_map(|key| Digit::new(key).map_or(Input::CallerAudio, Input::Dtmf)),
         4 => (job(), text()).prop_map(|(job, text)| Input::Reply { job, text }),
-        3 => (job(), next).prop_map(|(job, next)| Input::ReplyDone { job, next }),
+        3 => (job(), next_step()).prop_map(|(job, next)| Input::ReplyDone { job, next }),
         5 => (job(), prop_oneof![9 => 0_u32..3000, 1 => any::<u32>()])
             .prop_map(|(job, ms)| Input::AudioCame { job, chunk: Chunk { ms } }),
         4 => job().prop_map(Input::SpeechDone),
+        3 => (job(), 0_u32..5, 0_u32..3000)
+            .prop_map(|(job, reply, ms)| Input::Voiced { job, reply, chunk: Chunk { ms } }),
+        1 => (job(), 0_u32..5, text()).prop_map(|(job, reply, text)| Input::Worded { job, reply, text }),
+        2 => (job(), 0_u32..5, next_step()).prop_map(|(job, reply, next)| Input::Uttered { job, reply, next }),
         2 => (job(), retry).prop_map(|(job, retry)| Input::JobFailed { job, retry }),
         3 => prop_oneof![9 => 0_u32..6, 1 => any::<u32>()].prop_map(MarkId).prop_map(Input::MarkPlayed),
         1 => ending,
@@ -124,7 +133,10 @@ proptest! {
         play(story, |input, effects, call| {
             for effect in effects {
                 match effect {
-                    Effect::Detect(job) | Effect::Listen(job) | Effect::Think(job) | Effect::Speak { job, .. } => {
+                    Effect::Detect(job)
+                    | Effect::Listen(job)
+                    | Effect::Converse(job)
+                    | Effect::Think(job) | Effect::Speak { job, .. } => {
                         if !known.insert(*job) {
                             wrong.push(format!("{job} is asked for twice"));
                         }
@@ -180,7 +192,7 @@ proptest! {
                     wrong.push(format!("{effect:?}"));
                 }
                 if let Effect::Play(played) = effect
-                    && !matches!(input, Input::AudioCame { chunk, .. } if chunk == played)
+                    && !matches!(input, Input::AudioCame { chunk, .. } | Input::Voiced { chunk, .. } if chunk == played)
                 {
                     wrong.push(format!("{effect:?} on {input:?}"));
                 }

@@ -42,6 +42,8 @@ pub enum Turnout {
         /// What was heard, in ms from its first sample.
         heard_ms: u32,
     },
+    /// The caller said this by other means than their voice: keys of the telephone. An answer is wanted.
+    Typed(Arc<str>),
     /// A tool has returned.
     Returned(ToolResult),
 }

@@ -28,6 +28,12 @@ pub trait Outcome: Job {
     /// The event that tells the asker that another provider goes on.
     fn switched(switch: Switch) -> Self::Event;
 
+    /// How much audio a piece of feed holds, in ms; 0 for what holds none. Providers limit how fast audio may be sent.
+    fn audio_ms(&self, piece: &Self::Feed) -> u32 {
+        let _ = piece;
+        0
+    }
+
     /// The job cut into pieces that a provider with this limit takes, in order. Jobs without text are one piece.
     fn parts(self, limit: Option<TextLimit>) -> Vec<Self>
     where

@@ -21,6 +21,7 @@ mod job;
 mod llm;
 mod secret;
 mod stt;
+pub mod suite;
 pub mod text;
 mod tts;
 mod usage;

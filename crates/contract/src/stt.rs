@@ -70,6 +70,13 @@ impl Outcome for Transcribe {
     fn switched(switch: Switch) -> Transcript {
         Transcript::Switched(switch)
     }
+
+    fn audio_ms(&self, piece: &Hearing) -> u32 {
+        match piece {
+            Hearing::Samples(samples) => (samples.len() as u64 * 1000 / u64::from(self.rate_hz.max(1))) as u32,
+            Hearing::Flush(_) => 0,
+        }
+    }
 }
 
 /// Understand one recording: what providers do that take whole files and no streams.

@@ -78,7 +78,7 @@ mod tests {
         assert_eq!(chars("first second third", 13), ["first second", "third"]);
         assert_eq!(chars("abcdefgh", 3), ["abc", "def", "gh"]);
         assert_eq!(chars("नमस्ते। आप कैसे हैं? ठीक।", 10), ["नमस्ते।", "आप कैसे", "हैं? ठीक।"]);
-        assert_eq!(chars("你好。请问您需要什么？再见。", 11), ["你好。", "请问您需要什么？再见。"]);
+        assert_eq!(chars("你好。请问您需要什么？再见。", 8), ["你好。", "请问您需要什么？", "再见。"]);
         assert_eq!(split("नमस्ते। ठीक।", TextLimit::Bytes(21)), ["नमस्ते।", "ठीक।"]);
         assert_eq!(split("é", TextLimit::Bytes(1)), ["é"]);
         assert!(chars(" \n ", 3).is_empty());

@@ -39,6 +39,9 @@ impl Closed {
         out.note(match input {
             Input::AudioCame { job, .. }
             | Input::SpeechDone(job)
+            | Input::Voiced { job, .. }
+            | Input::Worded { job, .. }
+            | Input::Uttered { job, .. }
             | Input::CallerSpoke(job)
             | Input::CallerPaused(job)
             | Input::Partial(job)

@@ -43,6 +43,9 @@ impl Connected {
             | Input::ReplyDone { .. }
             | Input::AudioCame { .. }
             | Input::SpeechDone(_)
+            | Input::Voiced { .. }
+            | Input::Worded { .. }
+            | Input::Uttered { .. }
             | Input::JobFailed { .. }
             | Input::MarkPlayed(_) => out.note(Note::Unexpected(kind)),
         }

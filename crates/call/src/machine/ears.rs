@@ -7,6 +7,8 @@ use crate::{At, Effect, Effects, JobId, Note, Retry};
 pub(super) struct Ears {
     detector: Ear,
     listener: Ear,
+    /// One provider for everything, as long as it is trusted.
+    whole: Option<Ear>,
     flushes: u32,
     /// The caller is speaking, as far as the detector has told.
     voice: bool,
@@ -23,17 +25,34 @@ impl Ears {
     const FIRST_PAUSE_MS: u32 = 250;
     const LONGEST_PAUSE_MS: u32 = 8000;
 
-    pub(super) fn open(&mut self, jobs: &mut Jobs, out: &mut Effects) {
+    pub(super) fn open(&mut self, whole: bool, jobs: &mut Jobs, out: &mut Effects) {
+        if whole {
+            self.whole.insert(Ear::default()).open(jobs, out, Effect::Converse);
+        } else {
+            self.open_parts(jobs, out);
+        }
+    }
+
+    fn open_parts(&mut self, jobs: &mut Jobs, out: &mut Effects) {
         self.detector.open(jobs, out, Effect::Detect);
         self.listener.open(jobs, out, Effect::Listen);
     }
 
     pub(super) fn detects(&self, job: JobId) -> bool {
-        self.detector.job == Some(job)
+        self.detector.job == Some(job) || self.converses(job)
     }
 
     pub(super) fn listens(&self, job: JobId) -> bool {
-        self.listener.job == Some(job)
+        self.listener.job == Some(job) || self.converses(job)
+    }
+
+    pub(super) fn converses(&self, job: JobId) -> bool {
+        self.conversation() == Some(job)
+    }
+
+    /// The conversation, where one provider leads it.
+    pub(super) fn conversation(&self) -> Option<JobId> {
+        self.whole.as_ref()?.job
     }
 
     /// The detector hears the caller; `false` when it is not ours. It works: earlier failures are forgiven.
@@ -42,6 +61,9 @@ impl Ears {
         if ours {
             self.voice = true;
             self.detector.failures = 0;
+            if let Some(whole) = &mut self.whole {
+                whole.failures = 0;
+            }
         }
         ours
     }
@@ -79,8 +101,8 @@ impl Ears {
     }
 
     /// Nobody listens now, and whether anybody will is not known.
-    pub(super) const fn are_deaf(&self) -> bool {
-        self.listener.job.is_none()
+    pub(super) fn are_deaf(&self) -> bool {
+        self.listener.job.is_none() && self.conversation().is_none()
     }
 
     /// The listener works: earlier failures are forgiven.
@@ -89,6 +111,9 @@ impl Ears {
     }
 
     pub(super) fn failed(&mut self, now: At, job: JobId, retry: Retry, jobs: &mut Jobs, out: &mut Effects) {
+        if self.converses(job) {
+            return self.conversation_failed(now, job, retry, jobs, out);
+        }
         let (ear, effect): (_, fn(JobId) -> Effect) = if self.detects(job) {
             self.voice = false;
             (&mut self.detector, Effect::Detect)
@@ -100,15 +125,27 @@ impl Ears {
         };
         jobs.end(job);
         out.note(Note::EarsFailed);
-        ear.job = None;
-        ear.failures += 1;
-        match retry {
-            Retry::Now if ear.failures == 1 => ear.open(jobs, out, effect),
-            Retry::Now | Retry::Later => {
-                let pause = Self::FIRST_PAUSE_MS << (ear.failures - 1).min(8);
-                ear.reopen = Some(now + pause.min(Self::LONGEST_PAUSE_MS));
-            }
-            Retry::Never => {}
+        ear.failed(now, retry, jobs, out, effect);
+    }
+
+    /// A conversation that fails twice, or can never succeed, is left to the parts for the rest of the call.
+    fn conversation_failed(&mut self, now: At, job: JobId, retry: Retry, jobs: &mut Jobs, out: &mut Effects) {
+        jobs.end(job);
+        self.voice = false;
+        out.note(Note::EarsFailed);
+        if let Some(ear) = self.whole.as_mut().filter(|ear| ear.failures == 0 && retry != Retry::Never) {
+            ear.failed(now, retry, jobs, out, Effect::Converse);
+        } else {
+            self.whole = None;
+            self.open_parts(jobs, out);
+        }
+    }
+
+    /// The answer did not come: this conversation is no good any more.
+    pub(super) fn leave_conversation(&mut self, now: At, jobs: &mut Jobs, out: &mut Effects) {
+        if let Some(job) = self.conversation() {
+            out.push(Effect::Cancel(job));
+            self.conversation_failed(now, job, Retry::Now, jobs, out);
         }
     }
 
@@ -120,10 +157,8 @@ impl Ears {
     }
 
     pub(super) fn deadline(&self) -> Option<At> {
-        match (self.detector.reopen, self.listener.reopen) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        }
+        let whole = self.whole.as_ref().and_then(|whole| whole.reopen);
+        [self.detector.reopen, self.listener.reopen, whole].into_iter().flatten().min()
     }
 
     pub(super) fn reopen(&mut self, now: At, jobs: &mut Jobs, out: &mut Effects) {
@@ -133,10 +168,26 @@ impl Ears {
         if self.listener.reopen.is_some_and(|at| now >= at) {
             self.listener.open(jobs, out, Effect::Listen);
         }
+        if let Some(whole) = self.whole.as_mut().filter(|whole| whole.reopen.is_some_and(|at| now >= at)) {
+            whole.open(jobs, out, Effect::Converse);
+        }
     }
 }
 
 impl Ear {
+    fn failed(&mut self, now: At, retry: Retry, jobs: &mut Jobs, out: &mut Effects, effect: fn(JobId) -> Effect) {
+        self.job = None;
+        self.failures += 1;
+        match retry {
+            Retry::Now if self.failures == 1 => self.open(jobs, out, effect),
+            Retry::Now | Retry::Later => {
+                let pause = Ears::FIRST_PAUSE_MS << (self.failures - 1).min(8);
+                self.reopen = Some(now + pause.min(Ears::LONGEST_PAUSE_MS));
+            }
+            Retry::Never => {}
+        }
+    }
+
     fn open(&mut self, jobs: &mut Jobs, out: &mut Effects, effect: fn(JobId) -> Effect) {
         let job = jobs.open();
         self.reopen = None;

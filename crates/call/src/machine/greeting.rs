@@ -33,7 +33,7 @@ impl Greeting {
             Mode::Full => Speech::Greeting(settings.lines.greeting.clone()),
             Mode::Beep | Mode::Bare => Speech::Clip(Clip::Beep),
         };
-        live.owes_words(now);
+        live.owes_words(now, now);
         let utterance = Utterance::speak_once(&mut live, now, speech, out);
         let early = Listening::new(&live, now);
         Self { live, saying: Saying::Coming(utterance), whole: true, early }
@@ -80,6 +80,10 @@ impl Greeting {
                     return self.speech_ended(now, job, out, Utterance::failed(retry));
                 }
                 self.early.ears_failed(&mut self.live, now, job, retry, out);
+            }
+            // A provider that answers what the caller said before the greeting was over: too early.
+            Input::Voiced { job, reply, .. } | Input::Worded { job, reply, .. } | Input::Uttered { job, reply, .. } => {
+                self.live.refuse(job, reply, out);
             }
             Input::MarkPlayed(mark) => {
                 self.live.mark_returned();

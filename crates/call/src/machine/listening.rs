@@ -82,6 +82,11 @@ impl Listening {
         self.speaking.is_none() && self.awaited.is_some_and(|(_, by)| now < by)
     }
 
+    /// Whether the caller is in the middle of saying something.
+    pub(super) const fn hears_the_caller(&self) -> bool {
+        self.speaking.is_some()
+    }
+
     // ---- facts ----
 
     pub(super) fn caller_spoke(&mut self, now: At) {
@@ -110,12 +115,12 @@ impl Listening {
     }
 
     fn pause(&mut self, live: &mut Live, now: At, out: &mut Effects) {
-        if self.speaking.take().is_none() {
+        if self.speaking.take().is_none() || live.ears.conversation().is_some() {
             return;
         }
         let timing = live.settings().timing;
         // They have been waiting since their last sound.
-        live.owes_words(At::from_ms(now.ms().saturating_sub(timing.pause_ms)));
+        live.owes_words(At::from_ms(now.ms().saturating_sub(timing.pause_ms)), now);
         match live.flush_ears(out) {
             Some(flush) => self.awaited = Some((flush, now + timing.final_ms)),
             None => self.unheard = true,
@@ -150,7 +155,7 @@ impl Listening {
         }
         // Words that nobody asked for, or that come after their turn, end the turn as well, after the same pause.
         if !text.is_empty() && self.speaking.is_none() && self.awaited.is_none() && self.endpoint_at.is_none() {
-            live.owes_words(now);
+            live.owes_words(now, now);
             self.endpoint_at = Some(now + live.settings().timing.endpoint_ms);
         }
     }
@@ -159,7 +164,7 @@ impl Listening {
         if !live.talks() {
             return;
         }
-        live.owes_words(now);
+        live.owes_words(now, now);
         let complete = digit.as_char() == '#' || self.digits.len() >= Self::MOST_DIGITS;
         if digit.as_char() != '#' {
             self.digits.push(digit.as_char());

@@ -14,6 +14,8 @@ pub struct Live {
     /// How often in a row the caller was asked whether they are there.
     pub(super) prompts: u32,
     stopgap: Stopgap,
+    /// The last reply of the conversation that was taken, cut or refused.
+    replies: u32,
     jobs: Jobs,
     marks: u32,
     /// Marks in a row that did not come back.
@@ -43,6 +45,7 @@ impl Live {
             dialogue: Dialogue::default(),
             prompts: 0,
             stopgap: Stopgap::new(now),
+            replies: 0,
             jobs: Jobs::default(),
             marks: 0,
             lost_marks: 0,
@@ -131,11 +134,16 @@ impl Live {
     // ---- ears ----
 
     pub(super) fn open_ears(&mut self, out: &mut Effects) {
-        self.ears.open(&mut self.jobs, out);
+        let whole = self.settings.whole;
+        self.ears.open(whole, &mut self.jobs, out);
     }
 
     /// A job that no turn owns has failed: perhaps the ears.
     pub(super) fn ears_failed(&mut self, now: At, job: JobId, retry: crate::Retry, out: &mut Effects) {
+        if self.ears.converses(job) {
+            // The next conversation counts its replies anew.
+            self.replies = 0;
+        }
         self.ears.failed(now, job, retry, &mut self.jobs, out);
     }
 
@@ -146,6 +154,40 @@ impl Live {
     /// The transcript did not come: these ears are no good any more.
     pub(super) fn replace_listener(&mut self, now: At, out: &mut Effects) {
         self.ears.replace_listener(now, &mut self.jobs, out);
+    }
+
+    // ---- a conversation that one provider leads ----
+
+    /// Whether this reply may begin to be heard: none that was taken, cut or refused before.
+    pub(super) fn may_take(&self, job: JobId, reply: u32) -> bool {
+        self.ears.converses(job) && reply > self.replies
+    }
+
+    pub(super) fn reply_taken(&mut self, reply: u32) {
+        self.replies = self.replies.max(reply);
+    }
+
+    /// The caller has heard so much of this reply, and will hear no more.
+    pub(super) fn cut_reply(&self, job: JobId, reply: u32, heard_ms: u32, out: &mut Effects) {
+        if self.ears.converses(job) {
+            out.push(Effect::Cut { job, reply, heard_ms });
+        }
+    }
+
+    /// A reply comes that cannot be said now: the provider must not believe that it was.
+    pub(super) fn refuse(&mut self, job: JobId, reply: u32, out: &mut Effects) {
+        if self.may_take(job, reply) {
+            self.reply_taken(reply);
+            self.cut_reply(job, reply, 0, out);
+        } else {
+            out.note(Note::Stale(job));
+        }
+    }
+
+    /// The answer did not come.
+    pub(super) fn leave_conversation(&mut self, now: At, out: &mut Effects) {
+        self.replies = 0;
+        self.ears.leave_conversation(now, &mut self.jobs, out);
     }
 
     // ---- the line ----
@@ -205,9 +247,15 @@ impl Live {
 
     // ---- the stopgap: what is heard while words do not come ----
 
-    /// From now on the caller waits for us to say something.
-    pub(super) const fn owes_words(&mut self, now: At) {
-        self.stopgap.owed_since(now);
+    /// The caller waits for us to say something, `since` then.
+    pub(super) fn owes_words(&mut self, since: At, now: At) {
+        self.stopgap.owed_since(since);
+        self.something_begins(now);
+    }
+
+    /// Something begins that may bring words at once.
+    pub(super) fn something_begins(&mut self, now: At) {
+        self.stopgap.hold_back(now);
     }
 
     /// When the caller has heard nothing for so long that the recording is due. Asked only while words are due.

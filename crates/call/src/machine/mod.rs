@@ -17,6 +17,7 @@ mod stopgap;
 mod streaming;
 mod thinking;
 mod utterance;
+mod whole;
 
 use std::{fmt, mem};
 

@@ -5,7 +5,7 @@ use super::{
     thinking::Thinking,
     utterance::{Cut, HowEnded, Played, Progress, Utterance},
 };
-use crate::{At, Chunk, Clip, CloseReason, Effects, JobId, MarkId, Note, OnFailure, Speech, Wait};
+use crate::{At, Chunk, Clip, CloseReason, Effects, JobId, MarkId, Next, Note, OnFailure, Speech, Wait};
 
 /// The agent speaks, sentence by sentence: one is being voiced, at most one that is complete is still being heard.
 #[derive(Debug)]
@@ -30,6 +30,15 @@ pub(super) enum Then {
 }
 
 impl Then {
+    /// What the mind wants to follow.
+    pub(super) const fn after(next: Next) -> Self {
+        match next {
+            Next::Listen => Self::Listen,
+            Next::HangUp => Self::Close(CloseReason::AgentHungUp),
+            Next::Transfer => Self::Close(CloseReason::Transferred),
+        }
+    }
+
     /// What the agent is to do when its providers have failed.
     pub(super) fn after_failure(live: &Live) -> Self {
         match live.settings().on_failure {

@@ -55,6 +55,9 @@ impl Started {
             | Input::ReplyDone { .. }
             | Input::AudioCame { .. }
             | Input::SpeechDone(_)
+            | Input::Voiced { .. }
+            | Input::Worded { .. }
+            | Input::Uttered { .. }
             | Input::JobFailed { .. }
             | Input::MarkPlayed(_) => out.note(Note::Unexpected(kind)),
         }

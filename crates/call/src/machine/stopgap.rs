@@ -7,13 +7,23 @@ use crate::{At, Clip, Effect, Effects, JobId, Speech};
 pub(super) struct Stopgap {
     /// Since when the caller has been waiting.
     since: At,
+    /// What has just been begun may be at hand: the recording gives it this long.
+    not_before: At,
     /// The job of the recording, while it comes.
     job: Option<JobId>,
 }
 
 impl Stopgap {
+    /// How long the recording gives words that may be at hand, in ms.
+    const AT_HAND_MS: u32 = 20;
+
     pub(super) const fn new(now: At) -> Self {
-        Self { since: now, job: None }
+        Self { since: now, not_before: now, job: None }
+    }
+
+    /// Something is begun that may bring words at once.
+    pub(super) fn hold_back(&mut self, now: At) {
+        self.not_before = now + Self::AT_HAND_MS;
     }
 
     pub(super) const fn owed_since(&mut self, now: At) {
@@ -24,7 +34,7 @@ impl Stopgap {
     pub(super) fn due(&self, heard_until: At, after_ms: u32) -> At {
         match self.job {
             Some(_) => At::from_ms(u32::MAX),
-            None => self.since.max(heard_until) + after_ms,
+            None => (self.since.max(heard_until) + after_ms).max(self.not_before),
         }
     }
 

@@ -8,6 +8,7 @@ use super::{
     speaking::{Speaking, Then},
     thinking::Thinking,
     utterance::Utterance,
+    whole::{Awaiting, Flow},
 };
 use crate::{
     At, Clip, CloseReason, Effect, Effects, Input, JobId, Next, Note, OnFailure, PhaseName, Retry, Speaker, Speech,
@@ -17,15 +18,19 @@ use crate::{
 /// The conversation: turn after turn, until somebody ends it.
 #[derive(Debug)]
 pub struct Streaming {
-    live: Box<Live>,
-    turn: Turn,
+    pub(super) live: Box<Live>,
+    pub(super) turn: Turn,
 }
 
 #[derive(Debug)]
-enum Turn {
+pub(super) enum Turn {
     Listening(Listening),
     Thinking(Thinking),
     Speaking(Speaking),
+    /// One provider leads the conversation, and is about to answer.
+    Awaiting(Awaiting),
+    /// One provider leads the conversation, and answers.
+    Flowing(Flow),
 }
 
 impl Streaming {
@@ -34,7 +39,7 @@ impl Streaming {
     /// The greeting is over. What the caller said meanwhile begins their first turn, and may be all of it.
     pub(super) fn listen(live: Box<Live>, mut early: Listening, now: At, out: &mut Effects) -> Phase {
         early.start_idle(&live, now);
-        Self::turn_to(live, Turn::Listening(early), out).settle(now, out)
+        Self::turn_to(live, now, Turn::Listening(early), out).settle(now, out)
     }
 
     /// The call has to end, for `reason`: a last line, and then the close.
@@ -45,13 +50,14 @@ impl Streaming {
         if may_not_interrupt(reason) {
             live.last_words();
         }
-        live.owes_words(now);
+        live.owes_words(now, now);
         let goodbye = Speech::Line(live.settings().lines.goodbye.clone());
         let speaking = Speaking::begin(&mut live, now, [goodbye], None, Then::Close(reason), out);
-        Phase::Streaming(Self::turn_to(live, Turn::Speaking(speaking), out))
+        Phase::Streaming(Self::turn_to(live, now, Turn::Speaking(speaking), out))
     }
 
-    fn turn_to(live: Box<Live>, turn: Turn, out: &mut Effects) -> Self {
+    pub(super) fn turn_to(mut live: Box<Live>, now: At, turn: Turn, out: &mut Effects) -> Self {
+        live.something_begins(now);
         let streaming = Self { live, turn };
         out.push(Effect::Enter(streaming.name()));
         streaming
@@ -62,8 +68,8 @@ impl Streaming {
     pub(super) const fn name(&self) -> PhaseName {
         match &self.turn {
             Turn::Listening(_) => PhaseName::Listening,
-            Turn::Thinking(_) => PhaseName::Thinking,
-            Turn::Speaking(_) => PhaseName::Speaking,
+            Turn::Thinking(_) | Turn::Awaiting(_) => PhaseName::Thinking,
+            Turn::Speaking(_) | Turn::Flowing(_) => PhaseName::Speaking,
         }
     }
 
@@ -76,6 +82,8 @@ impl Streaming {
             Turn::Listening(listening) => listening.deadline(&self.live),
             Turn::Thinking(thinking) => thinking.deadline(&self.live),
             Turn::Speaking(speaking) => speaking.deadline(&self.live),
+            Turn::Awaiting(awaiting) => awaiting.deadline(&self.live),
+            Turn::Flowing(flow) => flow.deadline(&self.live),
         };
         turn.min(self.live.deadline())
     }
@@ -91,10 +99,11 @@ impl Streaming {
                 return Phase::Streaming(self);
             }
             Input::CallerSpoke(job) => self = self.caller_spoke(now, job, out),
+            Input::CallerPaused(job) if self.live.ears.converses(job) => self = self.await_answer(now, job, out),
             Input::CallerPaused(job) => match &mut self.turn {
                 Turn::Listening(listening) => listening.caller_paused(&mut self.live, now, job, out),
                 // Where the caller may not interrupt, what they say meanwhile is no turn.
-                Turn::Thinking(_) | Turn::Speaking(_) => {
+                Turn::Thinking(_) | Turn::Speaking(_) | Turn::Awaiting(_) | Turn::Flowing(_) => {
                     if !self.live.ears.paused(job) {
                         out.note(Note::Stale(job));
                     }
@@ -122,7 +131,9 @@ impl Streaming {
                 Turn::Speaking(speaking) if speaking.voices(job) => {
                     speaking.audio_came(&mut self.live, now, job, chunk, out);
                 }
-                Turn::Listening(_) | Turn::Thinking(_) | Turn::Speaking(_) => out.note(Note::Stale(job)),
+                Turn::Listening(_) | Turn::Thinking(_) | Turn::Speaking(_) | Turn::Awaiting(_) | Turn::Flowing(_) => {
+                    out.note(Note::Stale(job));
+                }
             },
             Input::SpeechDone(job) | Input::JobFailed { job, .. } if self.live.fills(job) => {
                 self.live.filler_ended(now);
@@ -131,20 +142,37 @@ impl Streaming {
                 Turn::Speaking(speaking) if speaking.voices(job) => {
                     speaking.speech_ended(&mut self.live, now, job, out, Utterance::speech_done);
                 }
-                Turn::Listening(_) | Turn::Thinking(_) | Turn::Speaking(_) => out.note(Note::Stale(job)),
+                Turn::Listening(_) | Turn::Thinking(_) | Turn::Speaking(_) | Turn::Awaiting(_) | Turn::Flowing(_) => {
+                    out.note(Note::Stale(job));
+                }
             },
             Input::JobFailed { job, retry } => self = self.job_failed(now, job, retry, out),
+            Input::Voiced { job, reply, chunk } => self = self.voiced(now, job, reply, chunk, out),
+            Input::Worded { job, reply, text } => self = self.worded(now, job, reply, &text, out),
+            Input::Uttered { job, reply, next } => self = self.uttered(now, job, reply, next, out),
             Input::MarkPlayed(mark) => {
                 self.live.mark_returned();
                 match &mut self.turn {
                     Turn::Speaking(speaking) => speaking.mark_played(&mut self.live, now, mark, out),
-                    Turn::Listening(_) | Turn::Thinking(_) => out.note(Note::UnknownMark),
+                    Turn::Flowing(flow) => {
+                        if flow.mark_played(&mut self.live, mark, out) {
+                            return self.flowed(now, out);
+                        }
+                    }
+                    Turn::Listening(_) | Turn::Thinking(_) | Turn::Awaiting(_) => out.note(Note::UnknownMark),
                 }
             }
             Input::TimePassed => match self.live.overdue(now, out) {
                 Some(CloseReason::TimeLimit) => return self.cut_for(now, CloseReason::TimeLimit, out),
                 Some(reason) => return self.close(reason, out),
-                None => self = self.time_passed(now, out),
+                None => {
+                    if let Turn::Flowing(flow) = &mut self.turn
+                        && flow.time_passed(&mut self.live, now, out)
+                    {
+                        return self.flowed(now, out);
+                    }
+                    self = self.time_passed(now, out);
+                }
             },
             Input::Draining => match &mut self.turn {
                 // Already saying goodbye, and from now on nothing the caller says can change it.
@@ -153,7 +181,7 @@ impl Streaming {
                         *reason = CloseReason::Drained;
                     }
                 }
-                Turn::Listening(_) | Turn::Thinking(_) | Turn::Speaking(_) => {
+                Turn::Listening(_) | Turn::Thinking(_) | Turn::Speaking(_) | Turn::Awaiting(_) | Turn::Flowing(_) => {
                     return self.cut_for(now, CloseReason::Drained, out);
                 }
             },
@@ -168,7 +196,7 @@ impl Streaming {
     }
 
     /// Does what follows from where the turn stands now.
-    fn settle(mut self, now: At, out: &mut Effects) -> Phase {
+    pub(super) fn settle(mut self, now: At, out: &mut Effects) -> Phase {
         match &mut self.turn {
             Turn::Listening(listening) => match listening.judge(&mut self.live, now, out) {
                 Verdict::Open => Phase::Streaming(self),
@@ -186,7 +214,7 @@ impl Streaming {
                     // The noise came while we were about to answer.
                     Some(words) if words.speaker == Speaker::Caller => {
                         let thinking = Thinking::begin(&mut self.live, now, out);
-                        Phase::Streaming(Self::turn_to(self.live, Turn::Thinking(thinking), out))
+                        Phase::Streaming(Self::turn_to(self.live, now, Turn::Thinking(thinking), out))
                     }
                     // Then it was as silent as before, perhaps for too long.
                     Some(_) | None => self.settle(now, out),
@@ -197,10 +225,10 @@ impl Streaming {
                 Then::Close(reason) => self.close(reason, out),
                 Then::Listen => {
                     let listening = Listening::new(&self.live, now);
-                    Phase::Streaming(Self::turn_to(self.live, Turn::Listening(listening), out))
+                    Phase::Streaming(Self::turn_to(self.live, now, Turn::Listening(listening), out))
                 }
             },
-            Turn::Thinking(_) | Turn::Speaking(_) => Phase::Streaming(self),
+            Turn::Thinking(_) | Turn::Speaking(_) | Turn::Awaiting(_) | Turn::Flowing(_) => Phase::Streaming(self),
         }
     }
 
@@ -221,6 +249,13 @@ impl Streaming {
     }
 
     fn heard(mut self, now: At, job: JobId, text: &Arc<str>, flush: Option<u32>, out: &mut Effects) -> Self {
+        if self.live.ears.converses(job) {
+            // Whoever leads the conversation answers by themselves; this is for the record.
+            if !text.trim().is_empty() {
+                self.live.dialogue.add(Speaker::Caller, &text.trim().into());
+            }
+            return self;
+        }
         match &mut self.turn {
             Turn::Listening(listening) => listening.heard(&mut self.live, now, job, text, flush, out),
             Turn::Thinking(_) if self.live.ears.listens(job) && !text.trim().is_empty() => {
@@ -230,7 +265,7 @@ impl Streaming {
                     listening.heard(&mut self.live, now, job, text, None, out);
                 }
             }
-            Turn::Thinking(_) | Turn::Speaking(_) => {
+            Turn::Thinking(_) | Turn::Speaking(_) | Turn::Awaiting(_) | Turn::Flowing(_) => {
                 if !self.live.ears.listens(job) {
                     out.note(Note::Stale(job));
                 }
@@ -253,7 +288,7 @@ impl Streaming {
                 speaking.reply(&mut self.live, now, text, out);
                 self
             }
-            Turn::Listening(_) | Turn::Thinking(_) | Turn::Speaking(_) => {
+            Turn::Listening(_) | Turn::Thinking(_) | Turn::Speaking(_) | Turn::Awaiting(_) | Turn::Flowing(_) => {
                 out.note(Note::Stale(job));
                 self
             }
@@ -261,11 +296,7 @@ impl Streaming {
     }
 
     fn reply_done(mut self, now: At, job: JobId, next: Next, out: &mut Effects) -> Self {
-        let then = match next {
-            Next::Listen => Then::Listen,
-            Next::HangUp => Then::Close(CloseReason::AgentHungUp),
-            Next::Transfer => Then::Close(CloseReason::Transferred),
-        };
+        let then = Then::after(next);
         match self.turn {
             Turn::Thinking(thinking) if thinking.mind == job => {
                 let mut sentences = VecDeque::new();
@@ -277,13 +308,13 @@ impl Streaming {
                 }
                 let speech = sentences.into_iter().map(Speech::Reply);
                 let speaking = Speaking::begin(&mut self.live, now, speech, None, then, out);
-                Self::turn_to(self.live, Turn::Speaking(speaking), out)
+                Self::turn_to(self.live, now, Turn::Speaking(speaking), out)
             }
             Turn::Speaking(ref mut speaking) if speaking.thinks(job) => {
                 speaking.reply_done(&mut self.live, now, then, out);
                 self
             }
-            Turn::Listening(_) | Turn::Thinking(_) | Turn::Speaking(_) => {
+            Turn::Listening(_) | Turn::Thinking(_) | Turn::Speaking(_) | Turn::Awaiting(_) | Turn::Flowing(_) => {
                 out.note(Note::Stale(job));
                 self
             }
@@ -304,6 +335,7 @@ impl Streaming {
             }
             Turn::Listening(listening) => listening.ears_failed(&mut self.live, now, job, retry, out),
             Turn::Thinking(_) | Turn::Speaking(_) => self.live.ears_failed(now, job, retry, out),
+            Turn::Awaiting(_) | Turn::Flowing(_) => return self.conversation_failed(now, job, retry, out),
         }
         self
     }
@@ -316,10 +348,16 @@ impl Streaming {
                 self.live.cancel(mind, out);
                 Self::apologise(self.live, now, out)
             }
-            Turn::Thinking(_) => {
+            Turn::Awaiting(awaiting) if now >= awaiting.give_up => {
+                out.note(Note::TimedOut(Wait::Mind));
+                self.live.leave_conversation(now, out);
+                Self::ask_again(self.live, now, out)
+            }
+            Turn::Thinking(_) | Turn::Awaiting(_) => {
                 self.live.fill(now, out);
                 self
             }
+            Turn::Flowing(_) => self,
             Turn::Speaking(speaking) => {
                 speaking.time_passed(&mut self.live, now, out);
                 self
@@ -338,9 +376,10 @@ impl Streaming {
     fn may_interrupt(&self) -> bool {
         match &self.turn {
             Turn::Listening(_) => false,
-            Turn::Thinking(_) => true,
+            Turn::Thinking(_) | Turn::Awaiting(_) => true,
+            Turn::Flowing(flow) if flow.closes().is_some_and(may_not_interrupt) => false,
             Turn::Speaking(Speaking { then: Then::Close(reason), .. }) if may_not_interrupt(*reason) => false,
-            Turn::Speaking(_) => self.live.settings().barge_in,
+            Turn::Speaking(_) | Turn::Flowing(_) => self.live.settings().barge_in,
         }
     }
 
@@ -352,6 +391,12 @@ impl Streaming {
                 self.live.cancel(thinking.mind, out);
                 self.live.hush(now, out);
             }
+            Turn::Awaiting(_) => self.live.hush(now, out),
+            Turn::Flowing(flow) => {
+                if flow.cut(&mut self.live, now, out) {
+                    out.note(Note::BargeIn);
+                }
+            }
             Turn::Speaking(speaking) => {
                 // The caller who answers before the last mark is back interrupts nothing.
                 if speaking.cut(&mut self.live, now, out) {
@@ -360,30 +405,35 @@ impl Streaming {
             }
         }
         let listening = Listening::new(&self.live, now);
-        Self::turn_to(self.live, Turn::Listening(listening), out)
+        Self::turn_to(self.live, now, Turn::Listening(listening), out)
     }
 
     fn think(mut self, now: At, words: &Arc<str>, out: &mut Effects) -> Self {
         out.note(Note::TurnEnded);
         self.live.prompts = 0;
         self.live.dialogue.add(Speaker::Caller, words);
+        if let Some(job) = self.live.ears.conversation() {
+            out.push(Effect::Type { job, text: Arc::clone(words) });
+            let awaiting = Awaiting::new(&mut self.live, now, now);
+            return Self::turn_to(self.live, now, Turn::Awaiting(awaiting), out);
+        }
         let thinking = Thinking::begin(&mut self.live, now, out);
-        Self::turn_to(self.live, Turn::Thinking(thinking), out)
+        Self::turn_to(self.live, now, Turn::Thinking(thinking), out)
     }
 
     fn speak_reply(mut self, now: At, sentences: VecDeque<Arc<str>>, out: &mut Effects) -> Self {
         let mind = match self.turn {
             Turn::Thinking(thinking) => Some(thinking),
-            Turn::Listening(_) | Turn::Speaking(_) => None,
+            Turn::Listening(_) | Turn::Speaking(_) | Turn::Awaiting(_) | Turn::Flowing(_) => None,
         };
         let speech = sentences.into_iter().map(Speech::Reply);
         let speaking = Speaking::begin(&mut self.live, now, speech, mind, Then::Listen, out);
-        Self::turn_to(self.live, Turn::Speaking(speaking), out)
+        Self::turn_to(self.live, now, Turn::Speaking(speaking), out)
     }
 
     fn say(mut self, now: At, speech: Speech, then: Then, out: &mut Effects) -> Self {
         let speaking = Speaking::begin(&mut self.live, now, [speech], None, then, out);
-        Self::turn_to(self.live, Turn::Speaking(speaking), out)
+        Self::turn_to(self.live, now, Turn::Speaking(speaking), out)
     }
 
     fn apologise(mut live: Box<Live>, now: At, out: &mut Effects) -> Self {
@@ -395,7 +445,7 @@ impl Streaming {
         live.drop_stopgap(out);
         let speech = iter::once(Speech::Clip(Clip::Apology)).chain(goodbye);
         let speaking = Speaking::begin(&mut live, now, speech, None, then, out);
-        Self::turn_to(live, Turn::Speaking(speaking), out)
+        Self::turn_to(live, now, Turn::Speaking(speaking), out)
     }
 
     fn ask_whether_there(mut self, now: At, out: &mut Effects) -> Phase {
@@ -404,22 +454,31 @@ impl Streaming {
             return Self::say_goodbye(self.live, now, CloseReason::NoInput, out);
         }
         self.live.prompts += 1;
-        self.live.owes_words(now);
+        self.live.owes_words(now, now);
         let line = self.live.settings().lines.still_there.clone();
         Phase::Streaming(self.say(now, Speech::Line(line), Then::Listen, out))
+    }
+
+    /// What the caller said is lost with whoever heard it, and somebody else listens from now on.
+    pub(super) fn ask_again(mut live: Box<Live>, now: At, out: &mut Effects) -> Self {
+        live.drop_stopgap(out);
+        let apology = Speech::Clip(Clip::Apology);
+        let speaking = Speaking::begin(&mut live, now, [apology], None, Then::Listen, out);
+        Self::turn_to(live, now, Turn::Speaking(speaking), out)
     }
 
     /// The call has to end now: whatever was going on is dropped for the last words.
     fn cut_for(mut self, now: At, reason: CloseReason, out: &mut Effects) -> Phase {
         match self.turn {
-            Turn::Listening(_) => {}
+            Turn::Listening(_) | Turn::Awaiting(_) => {}
             Turn::Thinking(thinking) => self.live.cancel(thinking.mind, out),
             Turn::Speaking(speaking) => _ = speaking.cut(&mut self.live, now, out),
+            Turn::Flowing(flow) => _ = flow.cut(&mut self.live, now, out),
         }
         Self::say_goodbye(self.live, now, reason, out)
     }
 
-    fn close(self, reason: CloseReason, out: &mut Effects) -> Phase {
+    pub(super) fn close(self, reason: CloseReason, out: &mut Effects) -> Phase {
         Phase::Closed(Closed::close(self.live, reason, out))
     }
 }

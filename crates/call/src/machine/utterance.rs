@@ -53,6 +53,7 @@ impl Utterance {
     pub(super) fn speak(live: &mut Live, now: At, speech: Speech, out: &mut Effects) -> Self {
         let job = live.open_job();
         out.push(Effect::Speak { job, speech: speech.clone() });
+        live.something_begins(now);
         let silent_from = live.silent_from(now);
         let timing = &live.settings().timing;
         Self {
@@ -284,7 +285,7 @@ fn remember_heard(live: &mut Live, text: &Arc<str>, heard_ms: u32, whole_ms: u32
 }
 
 /// The share of `text` that `part_ms` of `whole_ms` is, rounded down to a word; `None` when that is nothing.
-fn share(text: &Arc<str>, part_ms: u32, whole_ms: u32) -> Option<Arc<str>> {
+pub(super) fn share(text: &Arc<str>, part_ms: u32, whole_ms: u32) -> Option<Arc<str>> {
     if part_ms >= whole_ms {
         return Some(Arc::clone(text));
     }
@@ -295,6 +296,6 @@ fn share(text: &Arc<str>, part_ms: u32, whole_ms: u32) -> Option<Arc<str>> {
 }
 
 /// How long `text` takes to say, at 15 characters a second.
-fn estimate_ms(text: &str) -> u32 {
+pub(super) fn estimate_ms(text: &str) -> u32 {
     (text.chars().count() as u32).saturating_mul(1000 / 15)
 }

@@ -25,7 +25,8 @@ impl Script {
     /// A call in `phase`, on its usual way there. `given` are options of the start.
     pub(crate) fn new(given: &str, phase: PhaseName) -> Self {
         let mut script = Self { call: Call::new(Limits::default()), now: At::ZERO };
-        for line in way_to(phase) {
+        let way = if given.split(' ').any(|option| option == "whole") { whole_way_to(phase) } else { way_to(phase) };
+        for line in way {
             let line = line.replace("start", &format!("start {given}"));
             let _ = script.play(&line);
         }
@@ -102,6 +103,29 @@ fn way_to(phase: PhaseName) -> &'static [&'static str] {
     }
 }
 
+/// The same where one provider leads the conversation.
+fn whole_way_to(phase: PhaseName) -> &'static [&'static str] {
+    let way: &'static [&'static str] = &[
+        "+0 start",
+        "+100 audio #2 1000",
+        "+100 done #2",
+        "+1100 mark 1",
+        "+2000 spoke #1",
+        "+3000 paused #1",
+        "+3500 worded #1 1 Of course, is ten all right?",
+        "+3600 voiced #1 1 2000",
+        "+3800 stop",
+    ];
+    match phase {
+        PhaseName::Connected => &[],
+        PhaseName::Started | PhaseName::Greeting => &way[..1],
+        PhaseName::Listening => &way[..4],
+        PhaseName::Thinking => &way[..6],
+        PhaseName::Speaking => &way[..8],
+        PhaseName::Closed => way,
+    }
+}
+
 fn input_of(text: &str) -> Input {
     let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
     let mut words = rest.split(' ');
@@ -129,14 +153,14 @@ fn input_of(text: &str) -> Input {
         "reply" => Input::Reply { job: job(word()), text: rest.split_once(' ').map_or("", |(_, text)| text).into() },
         "reply_done" => {
             let job = job(word());
-            let next = match word() {
-                "listen" => Next::Listen,
-                "hang_up" => Next::HangUp,
-                "transfer" => Next::Transfer,
-                other => panic!("what is {other:?}?"),
-            };
-            Input::ReplyDone { job, next }
+            Input::ReplyDone { job, next: next_of(word()) }
         }
+        "voiced" => Input::Voiced { job: job(word()), reply: number(word()), chunk: Chunk { ms: number(word()) } },
+        "worded" => {
+            let (job, reply) = (job(word()), number(word()));
+            Input::Worded { job, reply, text: rest.splitn(3, ' ').nth(2).unwrap_or_default().into() }
+        }
+        "uttered" => Input::Uttered { job: job(word()), reply: number(word()), next: next_of(word()) },
         "audio" => Input::AudioCame { job: job(word()), chunk: Chunk { ms: number(word()) } },
         "done" => Input::SpeechDone(job(word())),
         "failed" => {
@@ -160,6 +184,15 @@ fn input_of(text: &str) -> Input {
     }
 }
 
+fn next_of(word: &str) -> Next {
+    match word {
+        "listen" => Next::Listen,
+        "hang_up" => Next::HangUp,
+        "transfer" => Next::Transfer,
+        other => panic!("what is {other:?}?"),
+    }
+}
+
 fn number(word: &str) -> u32 {
     word.parse().unwrap_or_else(|_| panic!("{word:?} is no number"))
 }
@@ -172,6 +205,7 @@ fn start_of(options: &str) -> Start {
             None if option == "bare" => settings.mode = Mode::Bare,
             None if option == "beep" => settings.mode = Mode::Beep,
             None if option == "listen_only" => duplex = false,
+            None if option == "whole" => settings.whole = true,
             None if option == "no_barge_in" => settings.barge_in = false,
             None if option == "transfer_on_failure" => settings.on_failure = OnFailure::Transfer,
             None if option == "goodbye_on_failure" => settings.on_failure = OnFailure::Goodbye,
@@ -191,6 +225,9 @@ fn word_of(effect: &Effect) -> String {
         Effect::Detect(job) => format!("detect {job}"),
         Effect::Listen(job) => format!("listen {job}"),
         Effect::Flush { job, flush } => format!("flush {job} {flush}"),
+        Effect::Converse(job) => format!("converse {job}"),
+        Effect::Cut { job, reply, heard_ms } => format!("cut {job} {reply} {heard_ms}"),
+        Effect::Type { job, text } => format!("type {job} '{text}'"),
         Effect::Think(job) => format!("think {job}"),
         Effect::Speak { job, speech } => format!("speak {job} {}", speech_of(speech)),
         Effect::Play(chunk) => format!("play {}", chunk.ms),

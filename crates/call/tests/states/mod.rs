@@ -74,6 +74,12 @@ const MOMENTS: &[(&str, PhaseName, &str)] = &[
         "+3800 done #5 => mark 2\n +5700 mark 2 => enter listening\n +6000 final #2 - no\n +6700 time => note turn_ended, think #6, enter thinking\n +6800 reply #6 Well. And => speak #7 'Well.', enter speaking\n +6900 audio #7 500 => play 500\n +6900 done #7 => mark 3\n +7400 mark 3",
     ),
     ("call_ms=4000", PhaseName::Speaking, ""),
+    ("whole", PhaseName::Greeting, ""),
+    ("whole", PhaseName::Listening, ""),
+    ("whole", PhaseName::Listening, "+2000 spoke #1"),
+    ("whole", PhaseName::Thinking, ""),
+    ("whole", PhaseName::Speaking, ""),
+    ("whole no_barge_in", PhaseName::Speaking, "+3700 uttered #1 1 transfer => mark 2"),
     ("", PhaseName::Closed, ""),
 ];
 
@@ -176,6 +182,11 @@ fn samples(kind: InputKind) -> Vec<String> {
         }
         InputKind::AudioCame => jobs("audio JOB 500"),
         InputKind::SpeechDone => jobs("done JOB"),
+        InputKind::Voiced => [jobs("voiced JOB 1 500"), jobs("voiced JOB 2 500")].concat(),
+        InputKind::Worded => [jobs("worded JOB 1 Well"), jobs("worded JOB 2 Well")].concat(),
+        InputKind::Uttered => {
+            [jobs("uttered JOB 1 listen"), jobs("uttered JOB 2 hang_up"), jobs("uttered JOB 1 transfer")].concat()
+        }
         InputKind::JobFailed => [jobs("failed JOB now"), jobs("failed JOB later"), jobs("failed JOB never")].concat(),
         InputKind::MarkPlayed => all(&["mark 0", "mark 1", "mark 2", "mark 3"]),
         InputKind::Stopped => all(&["stop", "flow"]),

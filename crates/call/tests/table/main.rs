@@ -10,6 +10,7 @@ mod listening;
 mod speaking;
 mod start;
 mod thinking;
+mod whole;
 
 use operetta_call::PhaseName;
 use script::Script;
@@ -49,6 +50,11 @@ fn the_thinking() {
 #[test]
 fn the_turn_of_the_agent() {
     check(speaking::ROWS);
+}
+
+#[test]
+fn a_conversation_that_one_provider_leads() {
+    check(whole::ROWS);
 }
 
 #[test]

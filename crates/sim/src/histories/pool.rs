@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use operetta_call::{Mode, Settings, StreamSid, Timing};
+use operetta_call::{Mode, OnFailure, Settings, StreamSid, Timing};
 
 use super::dice::Dice;
 
@@ -56,6 +56,8 @@ fn settings(seed: u64, index: u64) -> Settings {
         _ => Mode::Full,
     };
     settings.barge_in = dice.chance(70);
+    settings.whole = dice.chance(25);
+    settings.on_failure = *dice.pick(&[OnFailure::Retry, OnFailure::Retry, OnFailure::Transfer, OnFailure::Goodbye]);
     if dice.chance(20) {
         return settings;
     }

@@ -20,6 +20,8 @@ pub struct Watch {
     greeting_heard: bool,
     heard_anything: bool,
     flushes: u32,
+    /// The replies that the provider of a conversation was told to forget.
+    replies_cut: Vec<u32>,
     last_mark: u32,
     /// Marks in a row that did not come back.
     lost_marks: u32,
@@ -27,6 +29,10 @@ pub struct Watch {
     playing: Vec<(MarkId, At)>,
     /// When the line falls silent if nothing more is sent.
     line_until: At,
+    /// The same of what can be heard: comfort silence left out.
+    heard_until: At,
+    /// Since when the caller waits for an answer that is being thought of, or since a recording for them ended.
+    waits_since: At,
     /// Since when speech is being asked for without a pause.
     speech_due: Option<At>,
     closes: u32,
@@ -61,6 +67,7 @@ struct Job {
 enum What {
     Detect,
     Listen,
+    Converse,
     Think,
     Speak,
 }
@@ -98,6 +105,10 @@ pub enum Rule {
     LooksAhead,
     /// A greeted call is not silent for longer than it may be, whatever the voice does.
     AudioInTime,
+    /// A reply of a conversation is cut once, and only while its conversation lasts.
+    RepliesCutOnce,
+    /// Who waits for an answer hears something, however slow the mind is.
+    NotLeftWaiting,
     /// When the agent ends the call, everything it said has been heard, or waited for long enough.
     HeardBeforeHangUp,
     /// A call that nobody talks to any more closes by its deadlines alone.
@@ -143,6 +154,8 @@ impl Default for Watch {
 impl Watch {
     /// How long a recording may take to come, in ms.
     const AT_ONCE_MS: u32 = 200;
+    /// How long the machine may wait for words that may be at hand, in ms.
+    const AT_HAND_MS: u32 = 20;
     /// How long a mark must be waited for where two in a row have been lost, in ms.
     const HASTY_GRACE_MS: u32 = 300;
 
@@ -157,10 +170,13 @@ impl Watch {
             greeting_heard: false,
             heard_anything: false,
             flushes: 0,
+            replies_cut: Vec::new(),
             last_mark: 0,
             lost_marks: 0,
             playing: Vec::new(),
             line_until: At::ZERO,
+            heard_until: At::ZERO,
+            waits_since: At::ZERO,
             speech_due: None,
             closes: 0,
             reason: None,
@@ -177,6 +193,12 @@ impl Watch {
     pub fn after(&mut self, now: At, input: &Input, effects: &[Effect], call: &Call) -> Result<(), Broken> {
         let audio = match input {
             Input::AudioCame { job, chunk } if self.is_open(*job, What::Speak) => Some((*job, *chunk)),
+            // A reply of a conversation may be refused, because the caller has the word.
+            Input::Voiced { job, chunk, .. }
+                if self.is_open(*job, What::Converse) && effects.contains(&Effect::Play(*chunk)) =>
+            {
+                Some((*job, *chunk))
+            }
             _ => None,
         };
         self.take_fact(now, input);
@@ -220,9 +242,15 @@ impl Watch {
                 self.terms = Some(terms);
                 self.line_until = now;
             }
-            Input::SpeechDone(job) => self.end(*job, Some(What::Speak)),
+            Input::SpeechDone(job) => {
+                self.filled(now, *job);
+                self.end(*job, Some(What::Speak));
+            }
             Input::ReplyDone { job, .. } => self.end(*job, Some(What::Think)),
-            Input::JobFailed { job, .. } => self.end(*job, None),
+            Input::JobFailed { job, .. } => {
+                self.filled(now, *job);
+                self.end(*job, None);
+            }
             Input::MarkPlayed(mark) if self.playing.iter().any(|(playing, _)| playing == mark) => {
                 self.playing.retain(|(playing, _)| playing > mark);
             }
@@ -242,6 +270,13 @@ impl Watch {
             self.open -= 1;
         }
         self.speech_may_be_over();
+    }
+
+    /// A recording that came, or failed, is not asked for again at once.
+    fn filled(&mut self, now: At, job: JobId) {
+        if self.is_open(job, What::Speak) {
+            self.waits_since = now;
+        }
     }
 
     fn speech_may_be_over(&mut self) {
@@ -265,9 +300,24 @@ impl Watch {
         }
         promise!(self.closes == 0 || matches!(effect, Effect::Close(_)), NothingAfterClose, "{effect:?}");
         match effect {
-            Effect::Enter(phase) => self.enter(*phase)?,
+            Effect::Enter(phase) => {
+                self.enter(*phase)?;
+                self.waits_since = now;
+            }
             Effect::Detect(job) => self.ask(*job, What::Detect)?,
             Effect::Listen(job) => self.ask(*job, What::Listen)?,
+            Effect::Converse(job) => {
+                self.replies_cut.clear();
+                self.ask(*job, What::Converse)?;
+            }
+            Effect::Cut { job, reply, .. } => {
+                promise!(self.is_open(*job, What::Converse), RepliesCutOnce, "{job} leads no conversation");
+                promise!(!self.replies_cut.contains(reply), RepliesCutOnce, "{reply} again");
+                self.replies_cut.push(*reply);
+            }
+            Effect::Type { job, .. } => {
+                promise!(self.is_open(*job, What::Converse), RepliesCutOnce, "{job} leads no conversation");
+            }
             Effect::Think(job) => self.ask(*job, What::Think)?,
             Effect::Flush { job, flush } => {
                 promise!(*flush == self.flushes + 1, FlushesCount, "{flush} after {}", self.flushes);
@@ -284,6 +334,7 @@ impl Watch {
                 promise!(audio.is_some_and(|(_, came)| came == *chunk), AudioIsWanted, "{chunk:?} played on {input:?}");
                 self.play(now, audio);
                 self.send(now, chunk.ms);
+                self.heard_until = self.line_until;
             }
             Effect::Comfort(ms) => {
                 self.may_speak(effect)?;
@@ -303,6 +354,7 @@ impl Watch {
                 let making = self.jobs.iter().find(|job| job.open && job.what == What::Speak);
                 promise!(making.is_none(), ClearIsClear, "{making:?} goes on");
                 self.line_until = now;
+                self.heard_until = now;
                 self.playing.clear();
             }
             Effect::Cancel(job) => self.cancel(*job)?,
@@ -355,7 +407,9 @@ impl Watch {
             }
         }
         self.heard_anything |= matches!(speech, Speech::Clip(_));
-        if matches!(speech, Speech::Clip(_)) {
+        if matches!(speech, Speech::Clip(Clip::OneMoment)) && self.speech_due.is_none() {
+            // It fills a wait for the ears or the mind; a line that is silent meanwhile is judged by that wait.
+        } else if matches!(speech, Speech::Clip(_)) {
             // A recording is audio, and comes at once: there is time for it.
             self.speech_due = Some(now + Self::AT_ONCE_MS);
         } else if self.speech_due.is_none() {
@@ -437,6 +491,14 @@ impl Watch {
         let waited = now.ms_since(terms.since);
         if self.phase == PhaseName::Greeting && waited >= terms.timing.comfort_after_ms {
             promise!(self.heard_anything, AudioInTime, "nothing heard {waited} ms after the start");
+        }
+        let asked = || self.jobs.iter().any(|job| job.open && job.what == What::Speak);
+        if self.phase == PhaseName::Thinking && !asked() {
+            let (silent, most) = (
+                now.ms_since(self.heard_until.max(self.waits_since)),
+                terms.timing.fallback_after_ms.max(Self::AT_HAND_MS),
+            );
+            promise!(silent < most, NotLeftWaiting, "nothing heard for {silent} ms of at most {most}");
         }
         if let Some(since) = self.speech_due {
             let silent = now.ms_since(self.line_until.max(since));

@@ -19,6 +19,9 @@ pub(super) struct World<'p> {
     tick: Option<At>,
     started: bool,
     caller_speaks: bool,
+    /// The replies of the conversation so far, and whether the last one is still coming.
+    replies: u32,
+    replying: bool,
 }
 
 /// A job that the machine has asked for.
@@ -36,6 +39,7 @@ struct Asked {
 enum What {
     Detect,
     Listen,
+    Converse,
     Think,
     Speak,
 }
@@ -53,6 +57,8 @@ impl<'p> World<'p> {
             tick: None,
             started: false,
             caller_speaks: false,
+            replies: 0,
+            replying: false,
         }
     }
 
@@ -66,6 +72,10 @@ impl<'p> World<'p> {
             match effect {
                 Effect::Detect(job) => self.take(*job, What::Detect, 0),
                 Effect::Listen(job) => self.take(*job, What::Listen, 0),
+                Effect::Converse(job) => {
+                    self.replies = 0;
+                    self.take(*job, What::Converse, 0);
+                }
                 Effect::Think(job) => {
                     let pieces = self.dice.below(4);
                     self.take(*job, What::Think, pieces);
@@ -93,6 +103,8 @@ impl<'p> World<'p> {
                 )
                 | Effect::Play(_)
                 | Effect::Comfort(_)
+                | Effect::Cut { .. }
+                | Effect::Type { .. }
                 | Effect::Note(_)
                 | Effect::Close(_) => {}
             }
@@ -216,7 +228,8 @@ impl<'p> World<'p> {
             14..20 | 99 => Some(Input::CallerAudio),
             20..38 => self.caller(),
             38..50 => self.transcript(),
-            50..72 => self.speech(),
+            50..64 => self.speech(),
+            64..72 => self.conversation().or_else(|| self.speech()),
             72..84 => self.thought(),
             84..91 => self.mark(),
             91..94 => Some(self.key()),
@@ -232,7 +245,7 @@ impl<'p> World<'p> {
     }
 
     fn caller(&mut self) -> Option<Input> {
-        let job = self.open_job(What::Detect)?;
+        let job = self.open_job(What::Detect).or_else(|| self.open_job(What::Converse))?;
         self.caller_speaks = if self.dice.chance(85) { !self.caller_speaks } else { self.caller_speaks };
         Some(if self.caller_speaks { Input::CallerSpoke(job) } else { Input::CallerPaused(job) })
     }
@@ -242,7 +255,7 @@ impl<'p> World<'p> {
         if let Some((job, flush)) = self.flushes.pop() {
             return Some(Input::Final { job, text, flush: Some(flush) });
         }
-        let job = self.open_job(What::Listen)?;
+        let job = self.open_job(What::Listen).or_else(|| self.open_job(What::Converse))?;
         Some(if self.dice.chance(50) { Input::Partial(job) } else { Input::Final { job, text, flush: None } })
     }
 
@@ -260,6 +273,25 @@ impl<'p> World<'p> {
         }
         asked.open = false;
         Some(Input::SpeechDone(asked.job))
+    }
+
+    /// A provider that leads the conversation answers: words, audio, the end.
+    fn conversation(&mut self) -> Option<Input> {
+        let job = self.open_job(What::Converse)?;
+        if !self.replying {
+            self.replies += 1;
+            self.replying = true;
+        }
+        let reply = self.replies;
+        Some(match self.dice.below(10) {
+            0..6 => Input::Voiced { job, reply, chunk: Chunk { ms: 20 * (1 + self.dice.below(60)) } },
+            6..8 => Input::Worded { job, reply, text: self.dice.pick(&self.pool.replies).clone() },
+            _ => {
+                self.replying = false;
+                let next = *self.dice.pick(&[Next::Listen, Next::Listen, Next::Listen, Next::HangUp, Next::Transfer]);
+                Input::Uttered { job, reply, next }
+            }
+        })
     }
 
     fn thought(&mut self) -> Option<Input> {
@@ -317,7 +349,7 @@ impl<'p> World<'p> {
     fn nonsense(&mut self) -> Input {
         let job = self.any_job();
         let text = self.dice.pick(&self.pool.finals).clone();
-        match self.dice.below(34) {
+        match self.dice.below(36) {
             0..3 => Input::CallerSpoke(job),
             3..5 => Input::CallerPaused(job),
             5..7 => Input::Partial(job),
@@ -334,6 +366,8 @@ impl<'p> World<'p> {
             30 => self.start(),
             31 => Input::Connected,
             32 => self.key(),
+            33 => Input::Voiced { job, reply: self.dice.below(4), chunk: Chunk { ms: self.dice.below(500) } },
+            34 => Input::Uttered { job, reply: self.dice.below(4), next: Next::Listen },
             _ => Input::Refused(Refusal::Auth),
         }
     }

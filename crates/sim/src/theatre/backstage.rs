@@ -78,6 +78,11 @@ impl Backstage {
         self.house.script.pace_of(self.api)
     }
 
+    /// How many times faster the limits of sockets pass.
+    pub fn haste(&self) -> f64 {
+        self.house.script.haste.max(0.001)
+    }
+
     /// Since the theatre began: the clock of the ledger.
     pub fn now(&self) -> Duration {
         self.house.now()

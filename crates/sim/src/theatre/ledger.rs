@@ -1,6 +1,6 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use super::{api::Api, play::Play, shared::Shared};
+use super::{api::Api, play::Play, shared::Shared, ws::Conversation};
 
 /// What the theatre has seen. All times are since it began. Holds no header, no text and no key.
 #[derive(Clone, Debug)]
@@ -83,6 +83,8 @@ pub struct RequestNote {
     pub contexts_closed: u32,
     /// How the socket was closed.
     pub close: Option<CloseNote>,
+    /// Everything else that is known of the socket; `None` for a request.
+    pub socket: Option<Conversation>,
 }
 
 /// Whether a request had a key. Never which.
@@ -265,6 +267,7 @@ impl RequestNote {
             contexts_opened: 0,
             contexts_closed: 0,
             close: None,
+            socket: None,
         }
     }
 

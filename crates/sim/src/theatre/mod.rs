@@ -111,11 +111,11 @@ impl Theatre {
                 Ok((runtime, theatre))
             });
             match theatre {
-                Ok((runtime, Self { house, address, door, refusing, black_hole, _run })) => {
+                Ok((runtime, Self { house, address, door, refusing, black_hole, _run: run })) => {
                     let _ = ready.send(Ok((house, address, door, refusing, black_hole)));
                     // Until the other side is dropped: whether it says so or just goes.
                     let _ = runtime.block_on(stopped);
-                    drop(_run);
+                    drop(run);
                 }
                 Err(error) => {
                     let _ = ready.send(Err(error));

@@ -70,8 +70,8 @@ pub enum Play {
     WrongRate,
     /// H27: the text is too long.
     TooLong,
-    /// H28: one line, or one body, of 8 MiB and more.
-    Huge,
+    /// H28: one line, or one body, of so many MiB.
+    Huge(usize),
     /// H29: the connection is kept alive, and closed when the next request comes.
     DiesOnReuse,
     /// H30: go elsewhere.
@@ -199,7 +199,7 @@ impl Play {
             Self::WavHeader(_) => 25,
             Self::WrongRate => 26,
             Self::TooLong => 27,
-            Self::Huge => 28,
+            Self::Huge(_) => 28,
             Self::DiesOnReuse => 29,
             Self::Redirect(_) => 30,
             Self::Gzip => 31,
@@ -289,7 +289,7 @@ fn http_play(code: &str, parameter: Option<&str>) -> Option<Play> {
         )?),
         "H26" => none(Play::WrongRate)?,
         "H27" => none(Play::TooLong)?,
-        "H28" => none(Play::Huge)?,
+        "H28" => Play::Huge(number(parameter, 8).filter(|mib| *mib <= 64)?),
         "H29" => none(Play::DiesOnReuse)?,
         "H30" => Play::Redirect(number(parameter, 302).filter(|status| [302, 307].contains(status))?),
         "H31" => none(Play::Gzip)?,

@@ -24,6 +24,8 @@ pub struct Script {
     pub transcripts: VecDeque<String>,
     /// How long a connection may wait for its next request.
     pub idle: Duration,
+    /// How many times faster the limits of sockets pass (10 s without audio, an hour for a session); above 0. Audio keeps its time.
+    pub haste: f64,
 }
 
 impl Default for Script {
@@ -35,7 +37,8 @@ impl Default for Script {
             paces: Vec::new(),
             replies: VecDeque::new(),
             transcripts: VecDeque::new(),
-            idle: Duration::from_secs(120),
+            idle: Duration::from_mins(2),
+            haste: 1.0,
         }
     }
 }

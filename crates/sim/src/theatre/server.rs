@@ -121,7 +121,8 @@ async fn request(mut line: Line, head: RequestHead, open: &Open) -> Option<Line>
         }
         _ => {}
     }
-    let stage = Backstage { house: Arc::clone(house), api: api.unwrap_or(Api::Status), request: id, play, take, auth };
+    let mut stage =
+        Backstage { house: Arc::clone(house), api: api.unwrap_or(Api::Status), request: id, play, take, auth };
     if api.is_some_and(Api::is_socket) {
         let (socket, leftover) = line.into_parts();
         ws::serve(socket, head, leftover, stage).await;
@@ -140,7 +141,7 @@ async fn request(mut line: Line, head: RequestHead, open: &Open) -> Option<Line>
         note.received_at = Some(house.now());
         note.bytes_in = body.len() as u64;
     });
-    http::answer(line, &http::Request { api, head, body }, &stage).await
+    http::answer(line, &http::Request { api, head, body }, &mut stage).await
 }
 
 /// As many as a test with hundreds of calls opens at once.

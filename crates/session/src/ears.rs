@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 
 use operetta_audio::{Gate, GateState};
-use operetta_contract::{Detect, Hearing, Transcribe};
+use operetta_contract::{Converse, Detect, Hearing, Transcribe, Turnout};
 use operetta_stage::{FeedError, Lease};
 
 use crate::tally::Tally;
@@ -16,6 +16,8 @@ pub(crate) struct Ears {
     untold: bool,
     detector: Option<Lease<Detect>>,
     listener: Option<Lease<Transcribe>>,
+    /// In the place of both, where one provider leads the conversation.
+    partner: Option<Lease<Converse>>,
     /// Samples that wait to be sent: the run-up while the gate is closed, a piece while it is open.
     waiting: VecDeque<i16>,
     piece: usize,
@@ -38,6 +40,7 @@ impl Ears {
             untold: false,
             detector: None,
             listener: None,
+            partner: None,
             waiting: VecDeque::with_capacity(samples(Self::RUN_UP_MS + Self::FRAME_MS)),
             piece: samples(Self::PIECE_MS),
             run_up: samples(Self::RUN_UP_MS),
@@ -52,21 +55,37 @@ impl Ears {
         self.listener = Some(lease);
     }
 
+    pub(crate) fn converse(&mut self, lease: Lease<Converse>) {
+        self.partner = Some(lease);
+    }
+
+    /// Tells the provider that leads the conversation something besides what it hears.
+    pub(crate) fn tell_partner(&self, turnout: Turnout) {
+        if let Some(partner) = &self.partner
+            && partner.feed(turnout).is_err()
+        {
+            tracing::warn!("the provider of the conversation has fallen behind and is not told everything");
+        }
+    }
+
     /// Lets go of whichever ear has this job.
     pub(crate) fn end(&mut self, job: operetta_contract::JobId) {
+        self.partner.take_if(|lease| lease.id() == job);
         self.detector.take_if(|lease| lease.id() == job);
         self.listener.take_if(|lease| lease.id() == job);
     }
 
-    /// The jobs of both ears.
+    /// The jobs of the ears.
     pub(crate) fn jobs(&self) -> impl Iterator<Item = operetta_contract::JobId> {
         let detector = self.detector.as_ref().map(Lease::id);
-        detector.into_iter().chain(self.listener.as_ref().map(Lease::id))
+        let others = self.listener.as_ref().map(Lease::id).into_iter().chain(self.partner.as_ref().map(Lease::id));
+        detector.into_iter().chain(others)
     }
 
     pub(crate) fn close(&mut self) {
         self.detector = None;
         self.listener = None;
+        self.partner = None;
     }
 
     /// The next samples of the caller, in order.
@@ -120,6 +139,11 @@ impl Ears {
         }
         if let Some(listener) = &self.listener
             && listener.feed(Hearing::Samples(self.piece_waiting())).is_err()
+        {
+            tally.audio_dropped.add();
+        }
+        if let Some(partner) = &self.partner
+            && partner.feed(Turnout::Samples(self.piece_waiting())).is_err()
         {
             tally.audio_dropped.add();
         }

@@ -3,7 +3,7 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 use actix::prelude::*;
 use operetta_audio::Format;
 use operetta_call::{Clip, Limits};
-use operetta_contract::{Complete, Detect, Synthesize, Transcribe};
+use operetta_contract::{Complete, Converse, Detect, Synthesize, Transcribe};
 use operetta_stage::{Clock, Desk, Playbill};
 use operetta_workers::Recorder;
 use tokio::sync::watch;
@@ -66,6 +66,8 @@ pub struct Desks {
     pub llm: Desk<Complete>,
     /// Speaks.
     pub tts: Desk<Synthesize>,
+    /// Hears, thinks and speaks, for agents that have such a provider.
+    pub realtime: Option<Desk<Converse>>,
 }
 
 pub(crate) struct Shared {

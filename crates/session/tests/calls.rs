@@ -3,7 +3,7 @@
 mod theatre;
 
 use operetta_call::{CloseReason, Mode, Refusal, Settings, Timing};
-use operetta_contract::Next;
+use operetta_contract::{Next, Turnout};
 use operetta_wire::Carrier;
 use serde_json::json;
 
@@ -200,6 +200,44 @@ fn the_agent_hangs_up_after_its_last_mark_and_not_before() {
         carrier.silence(4000).await;
         let closed = carrier.first(|said| *said == Said::Close(1000)).expect("the mark's own deadline");
         assert!((2400..=4100).contains(&(closed - mark)), "{mark} {closed}");
+    });
+}
+
+#[test]
+fn a_provider_that_leads_the_conversation_is_told_what_was_heard() {
+    perform(async {
+        let replies = [("Of course, is ten all right?", Next::Listen), ("Goodbye.", Next::HangUp)].into();
+        let settings = Settings { whole: true, ..Settings::default() };
+        let theatre = Theatre::new(settings, Script { replies, ..Script::default() });
+        let mut carrier = FakeCarrier::connect(&theatre, Carrier::Twilio);
+        carrier.start("call-1").await;
+        carrier.silence(1600).await;
+        assert!(theatre.script.borrow().known[0].contains("how can I help you"), "it knows the greeting");
+        carrier.speech(400).await;
+        carrier.silence(1500).await;
+        carrier.speech(400).await;
+        let cleared = carrier.first(|said| *said == Said::Clear).expect("a clear");
+        let begun = carrier.log.iter().find(|(at, said)| *at > 2000 && media(said)).expect("a reply").0;
+        let told = theatre.script.borrow().told.clone();
+        let [Turnout::Cut { reply: 1, heard_ms }] = told[..] else { panic!("{told:?}") };
+        assert!(u64::from(heard_ms).abs_diff(cleared - begun) <= 60, "{heard_ms} ms of {begun} to {cleared}");
+        carrier.silence(6000).await;
+        assert_eq!(carrier.closed, Some(1000), "it hung up when its goodbye had been heard");
+        assert_eq!(theatre.script.borrow().listened, 0, "nobody else listened");
+    });
+}
+
+#[test]
+fn where_no_provider_leads_the_conversation_the_parts_do() {
+    perform(async {
+        let script = Script { understood: ["hello"].into(), ..Script::default() };
+        let theatre = Theatre::without_partner(Settings { whole: true, ..Settings::default() }, script);
+        let mut carrier = FakeCarrier::connect(&theatre, Carrier::Twilio);
+        carrier.start("call-1").await;
+        carrier.silence(1600).await;
+        carrier.speech(400).await;
+        carrier.silence(1500).await;
+        assert_eq!(theatre.script.borrow().asked, ["hello"]);
     });
 }
 

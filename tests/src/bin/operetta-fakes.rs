@@ -15,7 +15,7 @@ use operetta_server::{
     providers::Providers,
     serve,
 };
-use operetta_session::Desks;
+use operetta_session::{Casting, Desks};
 use operetta_stage::{Ask, Kind, Metered, Playbill, Policy, Supervisor};
 use tokio::time::sleep;
 
@@ -70,14 +70,16 @@ impl Act {
 struct Fakes(Act);
 
 impl Providers for Fakes {
-    fn desks(&self, policy: Policy, bill: &Playbill) -> Desks {
+    fn casting(&self, policy: Policy, bill: &Playbill) -> Casting {
         let act = self.0;
         Desks {
             vad: Supervisor::start::<Detect, _>(policy, bill, || Ear),
             stt: Supervisor::start::<Transcribe, _>(policy, bill, || Listener),
             llm: Supervisor::start::<Complete, _>(policy, bill, || Mind),
             tts: Supervisor::start::<Synthesize, _>(policy, bill, move || Mouth(act)),
+            realtime: None,
         }
+        .into()
     }
 
     fn default_voice(&self, _: &Settings) -> String {

@@ -3,7 +3,8 @@ use std::{sync::Arc, time::Duration};
 use actix::prelude::*;
 use operetta_call::{Chunk, Input, JobId, Next, Retry};
 use operetta_contract::{
-    self as contract, Complete, Completion, Detect, ProviderError, Synthesize, Transcribe, Transcript, Voice,
+    self as contract, Complete, Completion, Converse, Detect, Exchange, ProviderError, Synthesize, Transcribe,
+    Transcript, Turnout, Voice,
 };
 use operetta_stage::{Lease, Metered, Told};
 
@@ -100,6 +101,36 @@ impl Handler<Told<Synthesize>> for CallActor {
     }
 }
 
+/// Of a provider that leads the conversation.
+impl Handler<Told<Converse>> for CallActor {
+    type Result = ();
+
+    fn handle(&mut self, told: Told<Converse>, ctx: &mut Metered<Self>) {
+        let job = JobId(told.id.0);
+        match told.event {
+            Exchange::CallerSpoke => self.feed(Input::CallerSpoke(job), ctx),
+            Exchange::CallerPaused => {
+                self.moments.paused = Some(self.now());
+                self.feed(Input::CallerPaused(job), ctx);
+            }
+            Exchange::CallerSaid(text) => self.feed(Input::Final { job, text, flush: None }, ctx),
+            Exchange::Audio { reply, audio } => {
+                let chunk = Chunk { ms: self.mouth.format().ms_of_bytes(audio.len()) };
+                self.feed_with(Input::Voiced { job, reply, chunk }, Some(audio), ctx);
+            }
+            Exchange::Said { reply, text } => self.feed(Input::Worded { job, reply, text }, ctx),
+            Exchange::Call(call) => self.called_in_conversation(&call),
+            Exchange::ReplyDone(reply) => {
+                let next = self.farewell.take().unwrap_or(Next::Listen);
+                self.feed(Input::Uttered { job, reply, next }, ctx);
+            }
+            Exchange::Switched(switch) => self.switched(told.id, &switch),
+            Exchange::Failed(error) => self.job_failed(told.id, Some(&error), ctx),
+            Exchange::Lost => Self::job_lost(told.id, ctx),
+        }
+    }
+}
+
 impl CallActor {
     /// Shorter pieces of audio wait for more.
     const SHORTEST_PIECE_MS: u32 = 20;
@@ -143,6 +174,20 @@ impl CallActor {
         match tools::next(&call.name) {
             Some(next) => self.farewell = Some(next),
             None => self.span.in_scope(|| tracing::warn!("the model called a tool that it was not given")),
+        }
+    }
+
+    /// The model that leads the conversation called a tool. What ends the call needs no answer; the rest gets one, or the model
+    /// would wait for it.
+    fn called_in_conversation(&mut self, call: &contract::ToolCall) {
+        self.called(call);
+        if self.farewell.is_none() {
+            self.ears.tell_partner(Turnout::Returned(contract::ToolResult {
+                id: Arc::clone(&call.id),
+                name: Arc::clone(&call.name),
+                content: "There is no such tool.".into(),
+                failed: true,
+            }));
         }
     }
 

@@ -1,8 +1,10 @@
 use std::sync::Arc;
 
 use actix::prelude::*;
-use operetta_call::{Chunk, CloseReason, Effect, Input, JobId, Note, PhaseName, Retry, Speaker, Speech, Timing};
-use operetta_contract::{self as contract, Complete, Detect, Job, Synthesize, Transcribe};
+use operetta_call::{
+    Chunk, CloseReason, Dialogue, Effect, Input, JobId, Note, PhaseName, Retry, Speaker, Speech, Timing,
+};
+use operetta_contract::{self as contract, Complete, Converse, Detect, Job, Synthesize, Transcribe, Turnout};
 use operetta_stage::{AskError, Desk, Lease, Metered, Told};
 
 use super::{
@@ -19,6 +21,9 @@ impl CallActor {
             Effect::Detect(job) => self.open_detector(job, ctx),
             Effect::Listen(job) => self.open_listener(job, ctx),
             Effect::Flush { flush, .. } => self.ears.flush(flush, &self.lane.parts().tally),
+            Effect::Converse(job) => self.open_conversation(job, ctx),
+            Effect::Cut { reply, heard_ms, .. } => self.ears.tell_partner(Turnout::Cut { reply, heard_ms }),
+            Effect::Type { text, .. } => self.ears.tell_partner(Turnout::Typed(text)),
             Effect::Think(job) => self.think(job, ctx),
             Effect::Speak { job, speech } => self.speak(job, speech, ctx),
             Effect::Play(_) => self.play(),
@@ -46,7 +51,7 @@ impl CallActor {
             min_speech_ms: timing.speech_ms,
             min_silence_ms: timing.pause_ms,
         };
-        if let Some(lease) = self.ask(|desks| &desks.vad, job, detect, ctx) {
+        if let Some(lease) = self.ask(|desks| Some(&desks.vad), job, detect, ctx) {
             self.ears.detect(lease);
         }
     }
@@ -54,14 +59,28 @@ impl CallActor {
     pub(super) fn open_listener(&mut self, job: JobId, ctx: &mut Metered<Self>) {
         let Some(agent) = &self.agent else { return };
         let transcribe = Transcribe { language: Arc::clone(&agent.language), rate_hz: self.mouth.format().rate_hz };
-        if let Some(lease) = self.ask(|desks| &desks.stt, job, transcribe, ctx) {
+        if let Some(lease) = self.ask(|desks| Some(&desks.stt), job, transcribe, ctx) {
             self.ears.listen(lease);
         }
     }
 
     pub(super) fn think(&mut self, job: JobId, ctx: &mut Metered<Self>) {
-        let (Some(agent), Some(dialogue)) = (&self.agent, self.call.dialogue()) else { return };
-        let said = dialogue.words().iter().map(|words| {
+        let Some(agent) = &self.agent else { return };
+        let complete = Complete {
+            prompt: Arc::clone(&agent.prompt),
+            language: Arc::clone(&agent.language),
+            tools: tools::built_in(),
+            dialogue: self.dialogue(),
+            said: "".into(),
+        };
+        self.farewell = None;
+        self.thinking = self.ask(|desks| Some(&desks.llm), job, complete, ctx);
+    }
+
+    /// What was said so far, as providers read it.
+    fn dialogue(&self) -> Vec<contract::Entry> {
+        let words = self.call.dialogue().map(Dialogue::words).unwrap_or_default();
+        let said = words.iter().map(|words| {
             contract::Entry::Said(contract::Words {
                 speaker: match words.speaker {
                     Speaker::Caller => contract::Speaker::Caller,
@@ -71,15 +90,36 @@ impl CallActor {
                 cut: words.cut,
             })
         });
-        let complete = Complete {
+        said.collect()
+    }
+
+    pub(super) fn open_conversation(&mut self, job: JobId, ctx: &mut Metered<Self>) {
+        let Some(agent) = &self.agent else { return };
+        let mut dialogue = self.dialogue();
+        if dialogue.is_empty() {
+            // It is on its way to the caller, and nobody is to say it again.
+            let greeting = Arc::clone(&agent.settings.lines.greeting);
+            dialogue.push(contract::Entry::Said(contract::Words {
+                speaker: contract::Speaker::Agent,
+                text: greeting,
+                cut: false,
+            }));
+        }
+        let converse = Converse {
             prompt: Arc::clone(&agent.prompt),
             language: Arc::clone(&agent.language),
+            voice: Arc::clone(&agent.voice),
+            format: self.mouth.format(),
             tools: tools::built_in(),
-            dialogue: said.collect(),
-            said: "".into(),
+            dialogue,
         };
         self.farewell = None;
-        self.thinking = self.ask(|desks| &desks.llm, job, complete, ctx);
+        if !self.desks.as_ref().is_some_and(|desks| desks.realtime.is_some()) {
+            return self.feed(Input::JobFailed { job, retry: Retry::Never }, ctx);
+        }
+        if let Some(lease) = self.ask(|desks| desks.realtime.as_ref(), job, converse, ctx) {
+            self.ears.converse(lease);
+        }
     }
 
     pub(super) fn speak(&mut self, job: JobId, speech: Speech, ctx: &mut Metered<Self>) {
@@ -100,7 +140,7 @@ impl CallActor {
             return self.speak_at_once(job, audio, ctx);
         }
         let keeping = fixed.then(|| Keeping { phrase: phrase.clone(), audio: Vec::new() });
-        if let Some(lease) = self.ask(|desks| &desks.tts, job, phrase, ctx) {
+        if let Some(lease) = self.ask(|desks| Some(&desks.tts), job, phrase, ctx) {
             self.speaking.push(Utterance { lease, keeping, drip: Drip::default() });
         }
     }
@@ -179,7 +219,7 @@ impl CallActor {
     /// Asks a desk. A desk that refuses is a job that failed.
     pub(super) fn ask<J: Job>(
         &mut self,
-        desk: impl FnOnce(&Desks) -> &Desk<J>,
+        desk: impl FnOnce(&Desks) -> Option<&Desk<J>>,
         job: JobId,
         order: J,
         ctx: &mut Metered<Self>,
@@ -188,7 +228,7 @@ impl CallActor {
         Self: Handler<Told<J>>,
     {
         let answers = ctx.address().downgrade().recipient();
-        let asked = self.desks.as_ref().map(|desks| desk(desks).ask(contract::JobId(job.0), order, answers));
+        let asked = self.desks.as_ref().and_then(desk).map(|desk| desk.ask(contract::JobId(job.0), order, answers));
         match asked.unwrap_or(Err(AskError::Unavailable)) {
             Ok(lease) => Some(lease),
             Err(error) => {

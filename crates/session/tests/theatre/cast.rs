@@ -5,8 +5,8 @@ use std::{cell::RefCell, collections::VecDeque, rc::Rc, sync::Arc, time::Duratio
 use actix::prelude::*;
 use operetta_audio::{Format, g711, tone};
 use operetta_contract::{
-    Complete, Completion, Detect, ErrorClass, Hearing, Next, ProviderError, Speech, Synthesize, Transcribe, Transcript,
-    Voice,
+    Complete, Completion, Converse, Detect, ErrorClass, Exchange, Hearing, Next, ProviderError, Speech, Synthesize,
+    ToolCall, Transcribe, Transcript, Turnout, Voice,
 };
 use operetta_stage::{Ask, Kind, Metered};
 use tokio::time::sleep;
@@ -24,6 +24,10 @@ pub struct Script {
     pub spoken: Vec<String>,
     /// Samples that reached the listener.
     pub listened: usize,
+    /// What the partner of a conversation was told besides what it heard.
+    pub told: Vec<Turnout>,
+    /// What the partner knew of the conversation when it began.
+    pub known: Vec<String>,
 }
 
 /// What the voice does with the next job; when the list is empty it speaks after 100 ms.
@@ -187,5 +191,76 @@ impl Handler<Ask<Complete>> for FakeMind {
             }
         };
         ctx.spawn(think.into_actor(self));
+    }
+}
+
+/// Leads a conversation: 300 ms after the caller's last loud sound it says what the script says, 2 s of it.
+pub struct FakePartner(pub Rc<RefCell<Script>>);
+
+impl Kind for FakePartner {
+    const KIND: &'static str = "realtime";
+}
+
+impl Actor for FakePartner {
+    type Context = Metered<Self>;
+}
+
+impl Handler<Ask<Converse>> for FakePartner {
+    type Result = ();
+
+    fn handle(&mut self, ask: Ask<Converse>, ctx: &mut Metered<Self>) {
+        let script = Rc::clone(&self.0);
+        let known = ask.job.dialogue.iter().map(|entry| format!("{entry:?}"));
+        script.borrow_mut().known.extend(known);
+        ctx.spawn(lead(ask, script).into_actor(self));
+    }
+}
+
+async fn lead(mut ask: Ask<Converse>, script: Rc<RefCell<Script>>) {
+    let (mut reply, mut speaking) = (0, false);
+    loop {
+        let fed = match tokio::time::timeout(Duration::from_millis(300), ask.feed.recv()).await {
+            Ok(None) => return,
+            Ok(Some(fed)) => Some(fed),
+            Err(_) => None,
+        };
+        let events = match fed {
+            Some(Turnout::Samples(samples)) if samples.iter().any(|sample| sample.unsigned_abs() > 1000) => {
+                if std::mem::replace(&mut speaking, true) {
+                    vec![]
+                } else {
+                    vec![Exchange::CallerSpoke]
+                }
+            }
+            Some(Turnout::Samples(_)) => vec![],
+            Some(told) => {
+                script.borrow_mut().told.push(told);
+                vec![]
+            }
+            None if std::mem::take(&mut speaking) => {
+                reply += 1;
+                let (said, next) = script.borrow_mut().replies.pop_front().unwrap_or(("I see.", Next::Listen));
+                let call = |name: &str| {
+                    let call = ToolCall { id: "c1".into(), name: name.into(), arguments: "{}".into(), seal: None };
+                    Exchange::Call(call)
+                };
+                let mut events = vec![
+                    Exchange::CallerPaused,
+                    Exchange::CallerSaid("Hello?".into()),
+                    Exchange::Said { reply, text: said.into() },
+                    Exchange::Audio { reply, audio: beep(ask.job.format, 1000) },
+                    Exchange::Audio { reply, audio: beep(ask.job.format, 1000) },
+                ];
+                events.extend((next == Next::HangUp).then(|| call("hang_up")));
+                events.push(Exchange::ReplyDone(reply));
+                events
+            }
+            None => vec![],
+        };
+        for event in events {
+            if ask.answer.tell(event).await.is_err() {
+                return;
+            }
+        }
     }
 }

@@ -12,7 +12,7 @@ use operetta_stage::{Clock, Metered, Playbill, Policy, Supervisor};
 use operetta_workers::Recorder;
 use tokio::sync::watch;
 
-use cast::{FakeEar, FakeListener, FakeMind, FakeVoice, Script};
+use cast::{FakeEar, FakeListener, FakeMind, FakePartner, FakeVoice, Script};
 
 /// Everything a test sees of the engine.
 pub struct Theatre {
@@ -26,10 +26,19 @@ pub struct Theatre {
 
 impl Theatre {
     pub fn new(settings: Settings, script: Script) -> Self {
-        Self::with_recordings(settings, script, None)
+        Self::build(settings, script, None, true)
+    }
+
+    /// No provider leads conversations.
+    pub fn without_partner(settings: Settings, script: Script) -> Self {
+        Self::build(settings, script, None, false)
     }
 
     pub fn with_recordings(settings: Settings, script: Script, folder: Option<&Path>) -> Self {
+        Self::build(settings, script, folder, true)
+    }
+
+    fn build(settings: Settings, script: Script, folder: Option<&Path>, partnered: bool) -> Self {
         let (bill, clock, tally) = (Playbill::new("test"), Clock::system(), Arc::new(Tally::default()));
         let script = Rc::new(RefCell::new(script));
         let (draining, drain_watch) = watch::channel(false);
@@ -42,13 +51,15 @@ impl Theatre {
             numbers: Vec::new(),
             settings: Arc::new(settings),
         };
-        let scripts = [Rc::clone(&script), Rc::clone(&script), Rc::clone(&script)];
-        let [voice, listener, mind] = scripts;
+        let scripts = [Rc::clone(&script), Rc::clone(&script), Rc::clone(&script), Rc::clone(&script)];
+        let [voice, listener, mind, partner] = scripts;
         let desks = Desks {
             vad: Supervisor::start(Policy::default(), &bill, || FakeEar),
             stt: Supervisor::start(Policy::default(), &bill, move || FakeListener(Rc::clone(&listener))),
             llm: Supervisor::start(Policy::default(), &bill, move || FakeMind(Rc::clone(&mind))),
             tts: Supervisor::start(Policy::default(), &bill, move || FakeVoice(Rc::clone(&voice))),
+            realtime: partnered
+                .then(|| Supervisor::start(Policy::default(), &bill, move || FakePartner(Rc::clone(&partner)))),
         };
         let lane = Lane::new(LaneParts {
             bill: bill.clone(),

@@ -23,7 +23,7 @@ use operetta_server::{
     providers::Providers,
     serve,
 };
-use operetta_session::Desks;
+use operetta_session::{Casting, Desks};
 use operetta_stage::{Playbill, Policy, Supervisor};
 
 /// What is switched on.
@@ -83,7 +83,7 @@ struct Vendors {
 }
 
 impl Providers for Vendors {
-    fn desks(&self, policy: Policy, bill: &Playbill) -> Desks {
+    fn casting(&self, policy: Policy, bill: &Playbill) -> Casting {
         let line = Line { client: client(), address: self.address };
         let (stt, llm, tts) = (line.clone(), line.clone(), line);
         Desks {
@@ -94,7 +94,9 @@ impl Providers for Vendors {
             stt: Supervisor::start::<Transcribe, _>(policy, bill, move || ears::Listener::new(stt.clone())),
             llm: Supervisor::start::<Complete, _>(policy, bill, move || mind::Mind::new(llm.clone())),
             tts: Supervisor::start::<Synthesize, _>(policy, bill, move || mouth::Mouth::new(tts.clone())),
+            realtime: None,
         }
+        .into()
     }
 
     fn default_voice(&self, _: &Settings) -> String {

@@ -5,6 +5,7 @@ mod heard;
 mod latency;
 mod orders;
 mod start;
+mod troubles;
 
 use std::{collections::VecDeque, rc::Rc, sync::Arc, time::Duration};
 
@@ -29,6 +30,7 @@ use crate::{
 };
 use answers::Utterance;
 use latency::Moments;
+use troubles::Troubles;
 
 /// How a leg came to be, as far as its call has to know.
 #[derive(Clone, Debug)]
@@ -62,6 +64,7 @@ pub struct CallActor {
     thinking: Option<Lease<Complete>>,
     /// How the model wants the call to go on once its reply has been heard.
     farewell: Option<Next>,
+    troubles: Troubles,
     /// Facts that the machine has still to be told, with the audio that goes with them.
     inbox: VecDeque<(Input, Option<Arc<[u8]>>)>,
     feeding: bool,
@@ -122,6 +125,7 @@ impl CallActor {
             agent: None,
             desks: None,
             farewell: None,
+            troubles: Troubles::default(),
             permit: None,
             speaking: Vec::new(),
             thinking: None,

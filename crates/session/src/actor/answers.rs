@@ -3,8 +3,8 @@ use std::{sync::Arc, time::Duration};
 use actix::prelude::*;
 use operetta_call::{Chunk, Input, JobId, Next, Retry};
 use operetta_contract::{
-    self as contract, Complete, Completion, Converse, Detect, Exchange, ProviderError, Synthesize, Transcribe,
-    Transcript, Turnout, Voice,
+    self as contract, Complete, Completion, Converse, Detect, ErrorClass, Exchange, FaultCode, ProviderError, Role,
+    Synthesize, Transcribe, Transcript, Turnout, Voice,
 };
 use operetta_stage::{Lease, Metered, Told};
 
@@ -41,8 +41,8 @@ impl Handler<Told<Detect>> for CallActor {
                 self.moments.paused = Some(self.now().saturating_sub(Duration::from_millis(u64::from(pause))));
                 self.feed(Input::CallerPaused(job), ctx);
             }
-            Voice::Failed(error) => self.job_failed(told.id, Some(&error), ctx),
-            Voice::Lost => Self::job_lost(told.id, ctx),
+            Voice::Failed(error) => self.job_failed(told.id, Role::Vad, Some(&error), ctx),
+            Voice::Lost => Self::job_lost(told.id, Role::Vad, ctx),
         }
     }
 }
@@ -55,9 +55,9 @@ impl Handler<Told<Transcribe>> for CallActor {
         match told.event {
             Transcript::Partial(_) => self.feed(Input::Partial(job), ctx),
             Transcript::Final { text, flush } => self.feed(Input::Final { job, text, flush }, ctx),
-            Transcript::Switched(switch) => self.switched(told.id, &switch),
-            Transcript::Failed(error) => self.job_failed(told.id, Some(&error), ctx),
-            Transcript::Lost => Self::job_lost(told.id, ctx),
+            Transcript::Switched(switch) => self.switched(told.id, Role::Stt, &switch),
+            Transcript::Failed(error) => self.job_failed(told.id, Role::Stt, Some(&error), ctx),
+            Transcript::Lost => Self::job_lost(told.id, Role::Stt, ctx),
         }
     }
 }
@@ -78,10 +78,10 @@ impl Handler<Told<Complete>> for CallActor {
                 };
                 self.feed(Input::ReplyDone { job, next }, ctx);
             }
-            Completion::Switched(switch) => self.switched(told.id, &switch),
+            Completion::Switched(switch) => self.switched(told.id, Role::Llm, &switch),
             Completion::Call(call) => self.called(&call),
-            Completion::Failed(error) => self.job_failed(told.id, Some(&error), ctx),
-            Completion::Lost => Self::job_lost(told.id, ctx),
+            Completion::Failed(error) => self.job_failed(told.id, Role::Llm, Some(&error), ctx),
+            Completion::Lost => Self::job_lost(told.id, Role::Llm, ctx),
         }
     }
 }
@@ -93,10 +93,10 @@ impl Handler<Told<Synthesize>> for CallActor {
         match told.event {
             contract::Speech::Audio(piece) => self.audio_came(told.id, piece, ctx),
             contract::Speech::Words(_) => {}
-            contract::Speech::Switched(switch) => self.switched(told.id, &switch),
+            contract::Speech::Switched(switch) => self.switched(told.id, Role::Tts, &switch),
             contract::Speech::Done => self.speech_done(told.id, ctx),
-            contract::Speech::Failed(error) => self.job_failed(told.id, Some(&error), ctx),
-            contract::Speech::Lost => Self::job_lost(told.id, ctx),
+            contract::Speech::Failed(error) => self.job_failed(told.id, Role::Tts, Some(&error), ctx),
+            contract::Speech::Lost => Self::job_lost(told.id, Role::Tts, ctx),
         }
     }
 }
@@ -124,9 +124,9 @@ impl Handler<Told<Converse>> for CallActor {
                 let next = self.farewell.take().unwrap_or(Next::Listen);
                 self.feed(Input::Uttered { job, reply, next }, ctx);
             }
-            Exchange::Switched(switch) => self.switched(told.id, &switch),
-            Exchange::Failed(error) => self.job_failed(told.id, Some(&error), ctx),
-            Exchange::Lost => Self::job_lost(told.id, ctx),
+            Exchange::Switched(switch) => self.switched(told.id, Role::Realtime, &switch),
+            Exchange::Failed(error) => self.job_failed(told.id, Role::Realtime, Some(&error), ctx),
+            Exchange::Lost => Self::job_lost(told.id, Role::Realtime, ctx),
         }
     }
 }
@@ -192,28 +192,36 @@ impl CallActor {
     }
 
     /// Another provider goes on. What a stand-in says is not kept: the next call may have the right voice again.
-    fn switched(&mut self, id: contract::JobId, switch: &contract::Switch) {
+    fn switched(&mut self, id: contract::JobId, role: Role, switch: &contract::Switch) {
         if let Some(utterance) = self.speaking.iter_mut().find(|utterance| utterance.lease.id() == id) {
             utterance.keeping = None;
         }
+        let fault = self.troubles.note(FaultCode::of(role, &switch.error));
         let (from, to, code) = (&*switch.from, &*switch.to, switch.error.code());
-        self.span.in_scope(|| tracing::warn!(job = id.0, from, to, code, "another provider goes on"));
+        self.span.in_scope(|| tracing::warn!(job = id.0, fault, from, to, code, "another provider goes on"));
     }
 
     /// The worker is gone. Its supervisor builds another one on this very thread, as soon as this thread has time for it:
     /// who asks again at once asks nobody.
-    fn job_lost(id: contract::JobId, ctx: &mut Metered<Self>) {
-        ctx.run_later(Self::SUCCESSION, move |call, ctx| call.job_failed(id, None, ctx));
+    fn job_lost(id: contract::JobId, role: Role, ctx: &mut Metered<Self>) {
+        ctx.run_later(Self::SUCCESSION, move |call, ctx| call.job_failed(id, role, None, ctx));
     }
 
-    pub(super) fn job_failed(&mut self, id: contract::JobId, error: Option<&ProviderError>, ctx: &mut Metered<Self>) {
-        let retry = error.map_or(Retry::Now, |error| match error.retry() {
+    fn job_failed(&mut self, id: contract::JobId, role: Role, error: Option<&ProviderError>, ctx: &mut Metered<Self>) {
+        let fault = error.map_or(FaultCode::of_class(role, ErrorClass::Closed), |error| FaultCode::of(role, error));
+        let fault = self.troubles.note(fault);
+        let (code, detail) = error.map_or(("lost", ""), |error| (error.code(), error.detail.as_str()));
+        self.span.in_scope(|| tracing::warn!(job = id.0, fault, code, detail, "a job failed"));
+        self.give_up(id, error.map_or(contract::Retry::Now, ProviderError::retry), ctx);
+    }
+
+    /// Tells the machine that a job has ended without what it was asked for.
+    pub(super) fn give_up(&mut self, id: contract::JobId, retry: contract::Retry, ctx: &mut Metered<Self>) {
+        let retry = match retry {
             contract::Retry::Never => Retry::Never,
             contract::Retry::Later => Retry::Later,
             contract::Retry::Now => Retry::Now,
-        });
-        let code = error.map_or("lost", ProviderError::code);
-        self.span.in_scope(|| tracing::warn!(job = id.0, code, "a job failed"));
+        };
         self.cancel(JobId(id.0));
         self.feed(Input::JobFailed { job: JobId(id.0), retry }, ctx);
     }

@@ -4,7 +4,9 @@ use actix::prelude::*;
 use operetta_call::{
     Chunk, CloseReason, Dialogue, Effect, Input, JobId, Note, PhaseName, Retry, Speaker, Speech, Timing,
 };
-use operetta_contract::{self as contract, Complete, Converse, Detect, Job, Synthesize, Transcribe, Turnout};
+use operetta_contract::{
+    self as contract, Complete, Converse, Detect, ErrorClass, FaultCode, Job, Synthesize, Transcribe, Turnout,
+};
 use operetta_stage::{AskError, Desk, Lease, Metered, Told};
 
 use super::{
@@ -175,7 +177,10 @@ impl CallActor {
             Note::TurnEnded => self.moments.turns += 1,
             Note::Stale(_) | Note::Unexpected(_) | Note::UnknownMark | Note::EmptyTurn | Note::Greeted => {}
             Note::BargeIn => self.span.in_scope(|| tracing::info!("the caller interrupts")),
-            Note::TimedOut(wait) => self.span.in_scope(|| tracing::warn!(?wait, "waited in vain")),
+            Note::TimedOut(wait) => {
+                let fault = self.troubles.waited(wait);
+                self.span.in_scope(|| tracing::warn!(?wait, fault, "waited in vain"));
+            }
             Note::SpeechFailed => self.span.in_scope(|| tracing::warn!("speech failed")),
             Note::MindFailed => self.span.in_scope(|| tracing::warn!("the mind failed")),
             Note::EarsFailed => self.span.in_scope(|| tracing::warn!("the ears failed")),
@@ -191,6 +196,7 @@ impl CallActor {
         self.mouth.close(now);
         let recording = self.recording.take().map(|recording| recording.path().display().to_string());
         self.permit = None;
+        self.troubles.ended(reason, self.broken.is_some());
         let (tally, carrier) = (&self.lane.parts().tally, self.arrival.line.carrier);
         tally.ended(carrier, reason);
         tally.call_seconds.observe(&Tally::CALL_BOUNDS, now);
@@ -200,6 +206,7 @@ impl CallActor {
                 seconds = now.as_secs_f32(),
                 turns = self.moments.turns,
                 first_audio_ms = self.moments.first_audio.map(|first| first.as_millis() as u64),
+                faults = %self.troubles,
                 recording,
                 leg_code = self.leg_code,
                 "call ended"
@@ -232,7 +239,9 @@ impl CallActor {
         match asked.unwrap_or(Err(AskError::Unavailable)) {
             Ok(lease) => Some(lease),
             Err(error) => {
-                self.span.in_scope(|| tracing::warn!(role = J::ROLE.as_str(), code = error.code(), "no provider"));
+                let fault = self.troubles.note(FaultCode::of_class(J::ROLE, ErrorClass::Unavailable));
+                let (role, code) = (J::ROLE.as_str(), error.code());
+                self.span.in_scope(|| tracing::warn!(fault, role, code, "no provider"));
                 self.feed(Input::JobFailed { job, retry: Retry::Later }, ctx);
                 None
             }

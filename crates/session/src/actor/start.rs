@@ -87,7 +87,7 @@ impl CallActor {
         let jobs: Vec<_> = self.ears.jobs().chain(speaking).collect();
         self.tune_in();
         for job in jobs {
-            self.job_failed(job, None, ctx);
+            self.give_up(job, operetta_contract::Retry::Now, ctx);
         }
     }
 

@@ -196,6 +196,11 @@ impl Account {
         self.0.allowance.spend()
     }
 
+    /// Whether an extra request is left in the budget.
+    pub fn has_extra(&self) -> bool {
+        self.0.allowance.has_one()
+    }
+
     /// Where the breaker stands.
     pub fn breaker(&self) -> BreakerState {
         match self.steered() {

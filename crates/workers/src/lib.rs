@@ -6,6 +6,7 @@ pub mod duplex;
 pub mod http;
 pub mod net;
 mod recorder;
+pub mod relay;
 
 pub use duplex::{DuplexWorker, SocketTimes};
 pub use http::{HttpTimes, HttpWorker};

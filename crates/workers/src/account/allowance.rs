@@ -25,6 +25,11 @@ impl Allowance {
         let _always = self.held.fetch_update(Relaxed, Relaxed, |held| Some((held + self.percent).min(self.most)));
     }
 
+    /// Whether an extra request is left.
+    pub(super) fn has_one(&self) -> bool {
+        self.held.load(Relaxed) >= ONE
+    }
+
     /// Takes an extra request, if one is left.
     pub(super) fn spend(&self) -> bool {
         self.held.fetch_update(Relaxed, Relaxed, |held| held.checked_sub(ONE)).is_ok()

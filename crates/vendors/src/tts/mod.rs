@@ -3,7 +3,9 @@
 //! | file | API | audio comes as |
 //! |---|---|---|
 //! | [`deepgram`] | Deepgram Aura over HTTP | raw bytes of the asked format |
+//! | [`deepgram_socket`] | Deepgram Aura over a socket | binary messages of the asked format |
 //! | [`elevenlabs`] | ElevenLabs over HTTP | raw bytes of the asked format |
+//! | [`elevenlabs_socket`] | ElevenLabs, several contexts over a socket | base64 in JSON, with the time of every character |
 //! | [`google`] | Google Cloud over REST | one base64 string in JSON |
 //! | [`openai`] | OpenAI and whatever has its shape | raw bytes, a WAV, MP3, or base64 in events |
 //!
@@ -12,8 +14,11 @@
 
 mod asked;
 pub mod deepgram;
+pub mod deepgram_socket;
 pub mod elevenlabs;
+pub mod elevenlabs_socket;
 pub mod google;
 mod media;
 pub mod openai;
 mod pour;
+mod words;

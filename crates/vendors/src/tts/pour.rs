@@ -21,7 +21,7 @@ pub(crate) struct Pour {
 }
 
 enum Source {
-    Raw { unwrap: Unwrap, convert: Convert, audio: Vec<u8> },
+    Raw { unwrap: Unwrap, convert: Convert, audio: Vec<u8>, received: usize },
     Mp3 { mp3: Mp3, convert: Option<Convert>, samples: Vec<i16> },
 }
 
@@ -66,6 +66,14 @@ impl Pour {
         &mut self.usage
     }
 
+    /// How much has come so far, in ms.
+    pub(crate) fn received_ms(&self) -> u32 {
+        match &self.source {
+            Source::Raw { convert, received, .. } => convert.from().ms_of_bytes(*received),
+            Source::Mp3 { .. } => self.to.ms_of_bytes(self.told + self.ready.len()),
+        }
+    }
+
     /// Takes the next bytes, cut anywhere.
     ///
     /// # Errors
@@ -98,9 +106,10 @@ impl Pour {
             self.convert(&[byte])?;
         }
         match &mut self.source {
-            Source::Raw { unwrap, convert, audio } => {
+            Source::Raw { unwrap, convert, audio, received } => {
                 audio.clear();
                 unwrap.flush(audio);
+                *received += audio.len();
                 convert.push(audio, &mut self.ready);
                 convert.flush(&mut self.ready);
             }
@@ -122,13 +131,14 @@ impl Pour {
 
     fn convert(&mut self, bytes: &[u8]) -> Result<(), ProviderError> {
         match &mut self.source {
-            Source::Raw { unwrap, convert, audio } => {
+            Source::Raw { unwrap, convert, audio, received } => {
                 audio.clear();
                 unwrap.push(bytes, audio).map_err(|error| not_audio(&error.to_string()))?;
                 if let Some(format) = unwrap.format().filter(|format| *format != convert.from()) {
                     // The header comes before any audio, so nothing of the old format is lost.
                     *convert = converter(format, self.to)?;
                 }
+                *received += audio.len();
                 convert.push(audio, &mut self.ready);
             }
             Source::Mp3 { mp3, convert, samples } => {
@@ -163,7 +173,7 @@ impl Pour {
 
 fn raw(from: Format, to: Format) -> Result<Source, ProviderError> {
     let convert = converter(from, to)?;
-    Ok(Source::Raw { unwrap: Unwrap::new(), convert, audio: Vec::new() })
+    Ok(Source::Raw { unwrap: Unwrap::new(), convert, audio: Vec::new(), received: 0 })
 }
 
 fn converter(from: Format, to: Format) -> Result<Convert, ProviderError> {

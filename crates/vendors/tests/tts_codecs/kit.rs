@@ -1,10 +1,12 @@
 //! A stage for codecs: it plays the worker.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on ends")]
 
+use std::time::Duration;
+
 use operetta_audio::{Encoding, Format, g711, tone};
 use operetta_contract::{
-    ApiKey, ErrorClass, Flow, Head, HttpReader, HttpRequest, HttpVendor, Output, ProviderError, Speech, SpokenWord,
-    Synthesize, Usage,
+    ApiKey, DuplexCodec as _, DuplexVendor, ErrorClass, Flow, Head, HttpReader, HttpRequest, HttpVendor, Message,
+    Outgoing, Output, ProviderError, Speech, SpokenWord, Synthesize, Usage, Wire,
 };
 
 pub(crate) const KEY: &str = "tts-key-0123456789";
@@ -199,7 +201,7 @@ where
 {
     for (status, headers, body, class, after_ms) in rows {
         let error = vendor.refusal(&head(*status, headers), body.as_bytes());
-        let after_ms = after_ms.map(std::time::Duration::from_millis);
+        let after_ms = after_ms.map(Duration::from_millis);
         assert_eq!((error.class, error.after), (*class, after_ms), "{status} {headers:?} {body}: {error}");
         assert!(!error.detail.contains(KEY));
     }
@@ -208,4 +210,112 @@ where
 /// The body of a request, as JSON.
 pub(crate) fn body(request: &HttpRequest) -> serde_json::Value {
     serde_json::from_slice(&request.body).unwrap()
+}
+
+/// One socket, played on as a worker would.
+pub(crate) struct Socket<V: DuplexVendor<Job = Synthesize>> {
+    pub(crate) codec: V::Codec,
+    pub(crate) now: Duration,
+    pub(crate) heard: Heard,
+    wire: Wire<Synthesize>,
+    format: Format,
+}
+
+impl<V: DuplexVendor<Job = Synthesize>> Socket<V> {
+    /// Open, and nothing asked.
+    pub(crate) fn open(vendor: &V, job: &Synthesize) -> Self {
+        let (_, mut codec) = vendor.open(job).unwrap();
+        let mut wire = Wire::default();
+        codec.opened(Duration::ZERO, &mut wire);
+        Self { codec, now: Duration::ZERO, heard: Heard::default(), wire, format: job.format }
+    }
+
+    /// Open, with the job begun and what was said for it taken.
+    pub(crate) fn begun(vendor: &V, job: &Synthesize) -> Self {
+        let mut socket = Self::open(vendor, job);
+        socket.begin(job);
+        socket.sent();
+        socket
+    }
+
+    pub(crate) fn begin(&mut self, job: &Synthesize) {
+        self.heard = Heard::default();
+        self.codec.begin(self.now, job, &mut self.wire);
+    }
+
+    /// What has been said since it was last asked.
+    pub(crate) fn sent(&mut self) -> Vec<serde_json::Value> {
+        let text = |sent| match sent {
+            Outgoing::Text(text) => serde_json::from_str(&text).unwrap(),
+            Outgoing::Binary(bytes) => panic!("{} bytes were sent", bytes.len()),
+        };
+        self.wire.send.drain(..).map(text).collect()
+    }
+
+    /// The server says this. The class of the error, if that ends the job and the socket.
+    pub(crate) fn hear(&mut self, message: Message<'_>) -> Option<ErrorClass> {
+        let flow = self.codec.hear(self.now, message, &mut self.wire);
+        self.take(flow)
+    }
+
+    pub(crate) fn text(&mut self, text: &str) -> Option<ErrorClass> {
+        self.hear(Message::Text(text))
+    }
+
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Option<ErrorClass> {
+        self.hear(Message::Binary(bytes))
+    }
+
+    /// Time passes; the codec is woken whenever it asks.
+    pub(crate) fn wait(&mut self, time: Duration) -> Option<ErrorClass> {
+        let until = self.now + time;
+        while let Some(at) = self.codec.wake_at().filter(|at| *at <= until) {
+            self.now = self.now.max(at);
+            let flow = self.codec.tick(self.now, &mut self.wire);
+            if let Some(class) = self.take(flow) {
+                return Some(class);
+            }
+            assert!(self.codec.wake_at().is_none_or(|next| next > self.now), "it is woken for ever");
+        }
+        self.now = until;
+        None
+    }
+
+    pub(crate) fn cancel(&mut self) {
+        self.codec.cancel(self.now, &mut self.wire);
+    }
+
+    /// Whether the job has ended well.
+    pub(crate) fn is_done(&self) -> bool {
+        self.heard.end == Ok(Speech::Done)
+    }
+
+    fn take(&mut self, flow: Result<Flow<Synthesize>, ProviderError>) -> Option<ErrorClass> {
+        self.heard.take(self.format, &mut self.wire.output);
+        match flow {
+            Ok(Flow::More) => None,
+            Ok(Flow::Done(end)) => {
+                assert_eq!(self.heard.end, Ok(Speech::Lost), "a second end");
+                self.heard.end = Ok(end);
+                None
+            }
+            Err(error) => {
+                let class = error.class;
+                self.heard.end = Err(error);
+                Some(class)
+            }
+        }
+    }
+}
+
+/// The key goes over the wire in one header of the upgrade, and shows nowhere else.
+pub(crate) fn check_socket_key<V>(vendor: &V, header: &str, value: &str)
+where
+    V: DuplexVendor<Job = Synthesize> + std::fmt::Debug,
+{
+    let (request, _) = vendor.open(&job(MULAW_8K)).unwrap();
+    assert_eq!(request.headers.len(), 1);
+    let (name, sent) = &request.headers[0];
+    assert!(*name == header && sent.is_secret() && sent.expose() == value);
+    assert!(!request.url.contains(KEY) && !format!("{request:?}{vendor:?}").contains(KEY));
 }

@@ -12,12 +12,17 @@ use clap::Parser as _;
 enum Command {
     /// Play random histories of calls and check every promise of the machine after every step.
     Histories(cli::Histories),
+    /// Play every vendor on one port of the loopback, with failures where they are asked for.
+    #[cfg(feature = "theatre")]
+    Vendors(cli::Vendors),
 }
 
 fn main() -> ExitCode {
     let mut out = std::io::stdout().lock();
     let played = match Command::parse() {
         Command::Histories(command) => command.run(&mut out),
+        #[cfg(feature = "theatre")]
+        Command::Vendors(command) => command.run(&mut out),
     };
     // Whoever closed the pipe has seen enough.
     played.unwrap_or(ExitCode::FAILURE)

@@ -209,7 +209,7 @@ impl fmt::Display for Api {
 pub enum Route {
     /// All of them.
     Any,
-    /// All that are for one purpose: `tts`, `stt`, `llm`, `realtime`, `status`.
+    /// All that are for one purpose: `tts`, `stt`, `llm`, `realtime`.
     Kind(Kind),
     /// All of one vendor: `openai`, `elevenlabs`, `google`, `deepgram`, `assemblyai`, `anthropic`.
     Vendor(Vendor),
@@ -257,7 +257,6 @@ impl FromStr for Route {
             "stt" => Self::Kind(Kind::Stt),
             "llm" => Self::Kind(Kind::Llm),
             "realtime" => Self::Kind(Kind::Realtime),
-            "status" => Self::Kind(Kind::Status),
             "openai" => Self::Vendor(Vendor::OpenAi),
             "elevenlabs" => Self::Vendor(Vendor::ElevenLabs),
             "google" => Self::Vendor(Vendor::Google),

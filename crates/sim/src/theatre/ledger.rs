@@ -231,6 +231,11 @@ impl Book {
         self.connections.all()
     }
 
+    /// The request of this number; `None` for one that has not come, or is no longer kept.
+    pub fn request(&self, id: usize) -> Option<&RequestNote> {
+        self.requests.kept.get(id.checked_sub(self.requests.dropped)?)
+    }
+
     /// How many requests have ever come.
     pub fn total(&self) -> usize {
         self.requests.dropped + self.requests.kept.len()

@@ -112,6 +112,7 @@ async fn request(mut line: Line, head: RequestHead, open: &Open) -> Option<Line>
     match play {
         Some(Play::Refused) => {
             line.reset();
+            house.ledger.note(id, |note| note.ended_at = Some(house.now()));
             return None;
         }
         Some(Play::BlackHole) => {
@@ -131,11 +132,13 @@ async fn request(mut line: Line, head: RequestHead, open: &Open) -> Option<Line>
     }
     let body = match line.body(&head).await {
         Ok(body) => body,
-        Err(Gone::Garbled | Gone::TooLarge) => {
-            let _ = line.write(http::garbled()).await;
+        Err(gone) => {
+            if matches!(gone, Gone::Garbled | Gone::TooLarge) {
+                let _ = line.write(http::garbled()).await;
+            }
+            house.ledger.note(id, |note| note.cancelled_at = Some(house.now()));
             return None;
         }
-        Err(Gone::Closed | Gone::Idle) => return None,
     };
     house.ledger.note(id, |note| {
         note.received_at = Some(house.now());

@@ -321,7 +321,7 @@ impl Raw {
     }
 
     async fn more(&mut self, start: Instant) -> Result<(), Ended> {
-        let mut bytes = [0; 64 << 10];
+        let mut bytes = vec![0; 64 << 10];
         match timeout_at(start + PATIENCE, self.socket.read(&mut bytes)).await {
             Err(_) => Err(Ended::Silent),
             Ok(Ok(0)) => Err(Ended::Closed),
@@ -340,7 +340,7 @@ pub(crate) async fn ask(theatre: &Theatre, ask: &Ask) -> Reply {
 }
 
 /// How long a reply may take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How often a wave rises through zero.
 pub(crate) fn rises(samples: &[i16]) -> usize {

@@ -20,7 +20,14 @@ pub(super) async fn perform(line: Line, answer: Answer, keep: Keep, stage: &Back
         note.error.clone_from(&answer.error);
         note.billed += answer.billed;
     });
-    let mut wire = Wire { line, stage, manner: Manner::of(stage.play(), answer.shape), gzip: None, left: usize::MAX };
+    let mut wire = Wire {
+        line,
+        stage,
+        manner: Manner::of(stage.play(), answer.shape),
+        gzip: None,
+        left: usize::MAX,
+        is_well: answer.status == 200,
+    };
     wire.left = wire.manner.cut.unwrap_or(usize::MAX);
     let played = wire.play(start, answer, keep).await;
     stage.note(|note| {
@@ -149,6 +156,8 @@ struct Wire<'a> {
     gzip: Option<Gzip>,
     /// Bytes of the body that may still be written.
     left: usize,
+    /// It is no refusal: there is output in it.
+    is_well: bool,
 }
 
 impl Wire<'_> {
@@ -226,10 +235,11 @@ impl Wire<'_> {
             None => bytes,
         };
         let whole = self.write(&bytes, chunked).await?;
+        let is_output = self.is_well && part == Part::Output;
         let now = self.stage.now();
         self.stage.note(|note: &mut RequestNote| {
             note.billed += billed;
-            if part == Part::Output {
+            if is_output {
                 note.bytes_out += plain as u64;
                 note.first_output_at.get_or_insert(now);
             }

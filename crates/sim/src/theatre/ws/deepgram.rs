@@ -2,29 +2,11 @@
 
 use serde_json::json;
 
-use super::{
-    Auth,
-    session::{Cause, Complaint, Refusal, auth_of},
-};
+use super::session::{Cause, Complaint, Refusal};
 use crate::theatre::RequestHead;
 
-/// `Authorization: Token KEY`, `Bearer TOKEN`, or the protocol header of browsers.
-pub(super) fn auth(head: &RequestHead) -> Auth {
-    match auth_of(head, "authorization", &["Token", "Bearer"]) {
-        Auth::Missing => match head.header("sec-websocket-protocol").map(|value| value.split_once(", ")) {
-            Some(Some(("token", key))) if !key.is_empty() => Auth::WellFormed,
-            Some(_) => Auth::Malformed,
-            None => Auth::Missing,
-        },
-        auth => auth,
-    }
-}
-
-/// Refuses unless the key is there and every parameter is known.
+/// Refuses unless every parameter is known.
 pub(super) fn check(head: &RequestHead, known: &[&str]) -> Result<(), Refusal> {
-    if auth(head) != Auth::WellFormed {
-        return Err(refusal(401));
-    }
     match head.query.iter().find(|(name, _)| !known.contains(&name.as_str())) {
         Some((name, _)) => Err(bad_parameter(name)),
         None => Ok(()),

@@ -96,7 +96,7 @@ impl Listen {
             && window.end_ms - last_ms >= patience_ms
         {
             self.owed = None;
-            self.utterance_end(last_ms, floor);
+            Self::tell_end(last_ms, floor);
         }
         if window.end_ms - self.window_ms >= LONGEST_MS {
             // Silence is told as well: a final without words.
@@ -129,11 +129,11 @@ impl Listen {
             let again = self.results(&words, kind, end_ms);
             floor.say(again);
             self.owed = None;
-            self.utterance_end(utterance.last_loud_ms, floor);
+            Self::tell_end(utterance.last_loud_ms, floor);
         }
     }
 
-    fn utterance_end(&self, last_ms: u64, floor: &mut Floor<'_>) {
+    fn tell_end(last_ms: u64, floor: &mut Floor<'_>) {
         floor.say(json!({ "type": "UtteranceEnd", "channel": [0, 1], "last_word_end": seconds(last_ms) }));
     }
 
@@ -267,7 +267,7 @@ impl Session for Listen {
         self.last_input = floor.now;
         let ms = u64::from(self.ears.format().ms_of_bytes(bytes.len()));
         floor.facts.audio.heard(floor.now, bytes.len(), ms);
-        floor.facts.billed.heard_ms += ms;
+        floor.facts.billed.audio_in_ms += ms;
         for window in self.ears.hear(bytes) {
             self.window(window, floor);
         }
@@ -286,6 +286,10 @@ impl Session for Listen {
             let reason = if is_alive { "NET-0000: no audio came (mock)" } else { NO_INPUT };
             floor.close(1011, reason);
         }
+    }
+
+    fn lag(&self) -> Duration {
+        self.manner.pacing.first
     }
 
     fn complaint(&self, cause: Cause) -> Complaint {
@@ -355,7 +359,8 @@ fn error(variant: &str, description: &str) -> Value {
 /// Without audio and without a keep-alive.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-pub(super) const NO_INPUT: &str = "NET-0001: no audio and no message within the limit (mock). See https://dpgr.am/net0001";
+pub(super) const NO_INPUT: &str =
+    "NET-0001: no audio and no message within the limit (mock). See https://dpgr.am/net0001";
 
 /// The longest stretch of audio before a final, in ms.
 const LONGEST_MS: u64 = 5_000;
@@ -364,9 +369,42 @@ const LONGEST_MS: u64 = 5_000;
 const UNASKED_MS: u64 = 1_500;
 
 const KNOWN: [&str; 38] = [
-    "model", "encoding", "sample_rate", "channels", "multichannel", "language", "language_hint", "detect_language",
-    "interim_results", "endpointing", "utterance_end_ms", "vad_events", "smart_format", "punctuate", "numerals",
-    "keyterm", "keywords", "diarize", "diarize_model", "redact", "replace", "search", "profanity_filter", "dictation",
-    "detect_entities", "filler_words", "tag", "extra", "mip_opt_out", "version", "callback", "callback_method",
-    "container", "no_delay", "multilingual", "paragraphs", "utterances", "measurements",
+    "model",
+    "encoding",
+    "sample_rate",
+    "channels",
+    "multichannel",
+    "language",
+    "language_hint",
+    "detect_language",
+    "interim_results",
+    "endpointing",
+    "utterance_end_ms",
+    "vad_events",
+    "smart_format",
+    "punctuate",
+    "numerals",
+    "keyterm",
+    "keywords",
+    "diarize",
+    "diarize_model",
+    "redact",
+    "replace",
+    "search",
+    "profanity_filter",
+    "dictation",
+    "detect_entities",
+    "filler_words",
+    "tag",
+    "extra",
+    "mip_opt_out",
+    "version",
+    "callback",
+    "callback_method",
+    "container",
+    "no_delay",
+    "multilingual",
+    "paragraphs",
+    "utterances",
+    "measurements",
 ];

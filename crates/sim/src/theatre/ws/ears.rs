@@ -148,13 +148,13 @@ mod tests {
     use operetta_audio::Encoding;
 
     use super::*;
-    use crate::theatre::ws::tone::Tone;
+    use crate::theatre::Tone;
 
     #[test]
     fn windows_are_the_same_however_audio_is_cut() {
         for encoding in [Encoding::Mulaw, Encoding::Pcm16] {
             let format = Format { encoding, rate_hz: 8_000 };
-            let mut audio = Tone::new(format).next(2_400);
+            let mut audio = Tone::new(format).piece(0, 300);
             audio.extend(vec![format.silence_byte(); 1_600 * format.sample_bytes()]);
             let whole = Ears::new(format).hear(&audio);
             assert_eq!(whole.iter().filter(|window| window.is_loud).count(), 15);

@@ -1,23 +1,35 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use super::Stunt;
-use crate::theatre::Api;
+use crate::theatre::{ledger::Billed, shared::Shared};
 
-/// What one socket's client did, and what it was given: all that a test may want to know. Times count from the upgrade.
+/// What is known of one socket, while it is open and after.
 #[derive(Clone, Debug)]
+pub struct Conversation(Arc<Shared<SocketFacts>>);
+
+impl Conversation {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Shared::new(SocketFacts::default())))
+    }
+
+    /// All of it, as of now.
+    pub fn facts(&self) -> SocketFacts {
+        self.0.look(Clone::clone)
+    }
+
+    /// Waits until it is as `wanted`. Has no deadline of its own.
+    pub async fn until(&self, wanted: impl FnMut(&SocketFacts) -> bool) {
+        self.0.until(wanted).await;
+    }
+
+    pub(super) fn change<R>(&self, change: impl FnOnce(&mut SocketFacts) -> R) -> R {
+        self.0.change(change)
+    }
+}
+
+/// What one socket's client did, and what it was given: all that a test may want to know beside its page in the ledger. Times
+/// count from the upgrade.
+#[derive(Clone, Debug, Default)]
 pub struct SocketFacts {
-    /// Which API.
-    pub api: Api,
-    /// What went wrong on purpose.
-    pub play: Option<Stunt>,
-    /// The status of the answer to the upgrade: 101 when it was accepted, 0 while (or when) it was not answered.
-    pub status: u16,
-    /// How the client named itself. The key itself is not kept.
-    pub auth: Auth,
-    /// Every message of the client, up to 100,000 of them.
-    pub said: Vec<Said>,
-    /// Messages of the client, beyond that bound too.
-    pub messages: u64,
     /// Audio of the client.
     pub audio: AudioIn,
     /// When keep-alives came.
@@ -40,46 +52,16 @@ pub struct SocketFacts {
     pub audio_after_cancel: u64,
     /// When the client cancelled: clear, close of a context, truncate, cancel of a response.
     pub cancels: Vec<Duration>,
-    /// Rules that the client broke, by name, in order, up to 1,000 of them.
+    /// Rules that the client broke, in order, up to 1,000 of them.
     pub faults: Vec<Fault>,
     /// How it ended; `None` while it goes on.
     pub end: Option<End>,
 }
 
 impl SocketFacts {
-    /// Nothing has happened yet.
-    pub const fn new(api: Api, play: Option<Stunt>, auth: Auth) -> Self {
-        Self {
-            api,
-            play,
-            status: 0,
-            auth,
-            said: Vec::new(),
-            messages: 0,
-            audio: AudioIn { messages: 0, bytes: 0, ms: 0, first: None, last: None, longest_gap: Duration::ZERO },
-            keep_alives: Vec::new(),
-            empty_binaries: 0,
-            pings: 0,
-            pongs: 0,
-            pings_sent: 0,
-            contexts: Vec::new(),
-            billed: Billed { characters: 0, audio_ms: 0, heard_ms: 0 },
-            content_sent: 0,
-            audio_after_cancel: 0,
-            cancels: Vec::new(),
-            faults: Vec::new(),
-            end: None,
-        }
-    }
-
     /// Whether the client broke this rule.
     pub fn has_fault(&self, rule: &str) -> bool {
         self.faults.iter().any(|fault| fault.rule == rule)
-    }
-
-    /// The kinds of the client's messages, in order.
-    pub fn kinds(&self) -> Vec<&str> {
-        self.said.iter().map(|said| said.kind.as_str()).collect()
     }
 
     pub(super) fn fault(&mut self, at: Duration, rule: &'static str) {
@@ -88,39 +70,10 @@ impl SocketFacts {
         }
     }
 
-    pub(super) fn heard(&mut self, at: Duration, kind: String, bytes: usize) {
-        self.messages += 1;
-        if self.said.len() < 100_000 {
-            self.said.push(Said { at, kind, bytes });
-        }
-    }
-
     /// The context of this name that is open.
     pub(super) fn context(&mut self, id: &str) -> Option<&mut Context> {
         self.contexts.iter_mut().rev().find(|context| context.id == id)
     }
-}
-
-/// How a client named itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Auth {
-    /// Not at all.
-    Missing,
-    /// With the right header, but not in the form that the vendor reads.
-    Malformed,
-    /// As the vendor wants it.
-    WellFormed,
-}
-
-/// One message of a client.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said {
-    /// When it was complete.
-    pub at: Duration,
-    /// `audio` for binary ones, else what the message calls itself, or what stands out in it.
-    pub kind: String,
-    /// Its length.
-    pub bytes: usize,
 }
 
 /// Audio that a client sent.
@@ -144,7 +97,9 @@ impl AudioIn {
     /// How many times faster than real time it came, from the first message to the last; 0 before the second.
     pub fn pace(&self) -> f64 {
         match (self.first, self.last) {
-            (Some(first), Some(last)) if last > first => self.ms as f64 / ((last - first).as_secs_f64() * 1000.0),
+            (Some(first), Some(last)) if last > first => {
+                self.ms as f64 / (last.saturating_sub(first).as_secs_f64() * 1000.0)
+            }
             _ => 0.0,
         }
     }
@@ -183,17 +138,6 @@ impl Context {
     pub(super) fn new(id: &str, opened: Duration) -> Self {
         Self { id: id.to_owned(), opened, closed: None, ended: None, is_leak: false, characters: 0, audio_ms: 0 }
     }
-}
-
-/// What a bill would say.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Billed {
-    /// Characters taken for generation.
-    pub characters: u64,
-    /// Milliseconds of audio generated for them, whether they were sent or cancelled first.
-    pub audio_ms: u64,
-    /// Milliseconds of the client's audio.
-    pub heard_ms: u64,
 }
 
 /// A rule that the client broke.

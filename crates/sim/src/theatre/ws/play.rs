@@ -1,5 +1,7 @@
 use std::{fmt, str::FromStr};
 
+use crate::theatre::Api;
+
 /// A failure that a fake vendor plays over a socket: one row of the table of failures, `W01` to `W37`.
 ///
 /// Written `W06`, `W06:rst` (one of its [forms](WsFailure::forms)), `W06#40` (after 40 messages of content) or `W06:rst#40`.
@@ -141,8 +143,9 @@ failures! {
     Dropped = "W06" ["1011", "1012", "1013", "rst", "fin"];
     /// A close that blames what the client sent.
     ClosedForData = "W07" ["DATA-0000", "DATA-0001", "1003", "1007", "1009"];
-    /// A close with an empty reason, with the longest one (123 bytes), or with a code of the vendor's own.
-    OddClose = "W08" ["empty", "long", "4031", "4001", "3005", "3006", "3007", "3008", "3009"];
+    /// A close with an empty reason, with neither code nor reason, with the longest reason (123 bytes), or with a code of the
+    /// vendor's own.
+    OddClose = "W08" ["empty", "bare", "long", "4031", "4001", "3005", "3006", "3007", "3008", "3009"];
     /// An error message, and then neither content nor a close.
     ErrorThenSilence = "W09" [];
     /// The socket takes everything and gives nothing; pings are answered, or not.
@@ -201,6 +204,31 @@ failures! {
     ContextRules = "W36" [];
     /// An error that names no context, then a close.
     NamelessError = "W37" [];
+}
+
+impl WsFailure {
+    /// Whether it can happen at this API. Where it cannot, playing it changes nothing.
+    pub const fn suits(self, api: Api) -> bool {
+        use Api::{AssemblyAi, DeepgramFlux, DeepgramListen, DeepgramSpeakSocket, ElevenLabsSocket, OpenAiRealtime};
+        let hears = matches!(api, DeepgramListen | DeepgramFlux | AssemblyAi);
+        let speaks = matches!(api, DeepgramSpeakSocket | ElevenLabsSocket | OpenAiRealtime);
+        match self {
+            Self::NoConfirmation => !matches!(api, DeepgramListen | ElevenLabsSocket),
+            Self::NoInput => matches!(api, DeepgramListen),
+            Self::LateAudio | Self::EarlyAcknowledgement | Self::OddPace => speaks,
+            Self::IdleTimeout => matches!(api, ElevenLabsSocket | AssemblyAi),
+            Self::ContextCap | Self::ContextRules | Self::NamelessError => matches!(api, ElevenLabsSocket),
+            Self::DuplicateFinals | Self::OddFinals => hears || matches!(api, OpenAiRealtime),
+            Self::EagerTurnResumed => matches!(api, DeepgramFlux),
+            Self::EndlessTurn => matches!(api, DeepgramFlux | AssemblyAi),
+            Self::TruncateErrors | Self::ResponseFails | Self::TooLittleAudio | Self::ToolCancelled => {
+                matches!(api, OpenAiRealtime)
+            }
+            Self::TooFast => matches!(api, AssemblyAi),
+            Self::EmptyBinary => hears,
+            _ => api.is_socket(),
+        }
+    }
 }
 
 /// A play as one connection sees it: in one form.

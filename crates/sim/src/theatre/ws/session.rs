@@ -4,7 +4,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use operetta_audio::{Encoding, Format};
 use serde_json::Value;
 
-use super::{Auth, SocketFacts, play::Staged, voice::Pacing};
+use super::{SocketFacts, play::Staged, voice::Pacing};
 use crate::theatre::{RequestHead, script::Reply};
 
 /// One vendor's side of one socket, pure: messages and time in, messages out. `now` is the time since the upgrade.
@@ -25,6 +25,11 @@ pub(super) trait Session: Send {
 
     /// Time has passed.
     fn tick(&mut self, floor: &mut Floor<'_>);
+
+    /// How long it thinks about everything it says.
+    fn lag(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// How this vendor complains.
     fn complaint(&self, cause: Cause) -> Complaint;
@@ -68,6 +73,8 @@ pub(super) struct Floor<'a> {
     pub(super) now: Duration,
     pub(super) acts: Vec<Act>,
     pub(super) facts: &'a mut SocketFacts,
+    /// Messages that were heard, for the ledger: what they are, and their bytes.
+    pub(super) heard: Vec<(String, usize)>,
     /// The script's next words of a caller.
     pub(super) lines: &'a mut (dyn FnMut() -> Option<String> + Send),
     /// The script's next reply of a model.
@@ -124,7 +131,7 @@ impl Floor<'_> {
 
     /// Names the message that is being heard.
     pub(super) fn heard(&mut self, kind: impl Into<String>, bytes: usize) {
-        self.facts.heard(self.now, kind.into(), bytes);
+        self.heard.push((kind.into(), bytes));
     }
 }
 
@@ -162,18 +169,6 @@ pub(super) struct Refusal {
     pub(super) status: u16,
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: Value,
-}
-
-/// A header that holds `scheme` and a key, or a key alone where the scheme is empty.
-pub(super) fn auth_of(head: &RequestHead, header: &str, schemes: &[&str]) -> Auth {
-    let Some(value) = head.header(header) else { return Auth::Missing };
-    let is_key = |key: &str| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic());
-    let fits = schemes.iter().any(|scheme| match (*scheme, value.split_once(' ')) {
-        ("", None) => is_key(value),
-        (scheme, Some((said, key))) => said == scheme && is_key(key),
-        (_, None) => false,
-    });
-    if fits { Auth::WellFormed } else { Auth::Malformed }
 }
 
 /// A parameter as a number; `Err` names the parameter when it is something else.

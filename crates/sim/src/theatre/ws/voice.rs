@@ -2,13 +2,14 @@ use std::{collections::VecDeque, time::Duration};
 
 use operetta_audio::Format;
 
-use super::tone::{CHARACTER_MS, Tone};
+use crate::theatre::Tone;
 
 /// Speech on its way out: text becomes 65 ms of tone a character, in pieces, paced. Marks keep their place between texts.
 #[derive(Debug)]
 pub(super) struct Voice<M> {
-    format: Format,
     tone: Tone,
+    /// How much of the tone has been heard, in ms: it goes on where it stopped.
+    tone_ms: u64,
     pacing: Pacing,
     queue: VecDeque<Item<M>>,
     /// When the next piece or mark is due; `None` while the queue is empty.
@@ -45,8 +46,8 @@ pub(super) enum Piece<M> {
 }
 
 impl<M> Voice<M> {
-    pub(super) const fn new(format: Format, pacing: Pacing) -> Self {
-        Self { format, tone: Tone::new(format), pacing, queue: VecDeque::new(), next_at: None }
+    pub(super) fn new(format: Format, pacing: Pacing) -> Self {
+        Self { tone: Tone::new(format), tone_ms: 0, pacing, queue: VecDeque::new(), next_at: None }
     }
 
     /// Speaks `text` after everything before it. Returns how long it takes, in ms.
@@ -138,17 +139,20 @@ impl<M> Voice<M> {
     }
 
     fn piece(&mut self, text: &[char], from_ms: u64, to_ms: u64) -> Piece<M> {
-        let rate_hz = u64::from(self.format.rate_hz);
-        let samples = to_ms * rate_hz / 1000 - from_ms * rate_hz / 1000;
+        let ms = to_ms - from_ms;
+        // A minute is a whole number of waves at every rate.
+        let bytes = self.tone.piece((self.tone_ms % 60_000) as u32, ms as u32);
+        self.tone_ms += ms;
         let first = from_ms.div_ceil(CHARACTER_MS);
-        let characters = (first..)
-            .map(|index| (index, index * CHARACTER_MS))
-            .take_while(|(_, start_ms)| *start_ms < to_ms)
-            .filter_map(|(index, start_ms)| Some((*text.get(index as usize)?, start_ms - from_ms)))
-            .collect();
-        Piece::Audio { bytes: self.tone.next(samples as usize), ms: to_ms - from_ms, characters }
+        let end = to_ms.div_ceil(CHARACTER_MS);
+        let begun = text.iter().zip(0..end).skip(first as usize);
+        let characters = begun.map(|(character, index)| (*character, index * CHARACTER_MS - from_ms)).collect();
+        Piece::Audio { bytes, ms, characters }
     }
 }
+
+/// How long a character takes, in ms.
+const CHARACTER_MS: u64 = crate::theatre::CHARACTER_MS as u64;
 
 #[cfg(test)]
 mod tests {

@@ -7,3 +7,4 @@ mod elevenlabs_socket;
 mod google;
 mod kit;
 mod openai;
+mod suite;

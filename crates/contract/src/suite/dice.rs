@@ -1,4 +1,4 @@
-//! Dice that always fall the same way (SplitMix64: Steele, Lea, Flood, OOPSLA 2014), so that no crate for randomness is needed.
+//! Dice that always fall the same way (`SplitMix64`: Steele, Lea, Flood, OOPSLA 2014), so that no crate for randomness is needed.
 
 /// The dice.
 pub(super) struct Dice(u64);

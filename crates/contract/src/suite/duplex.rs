@@ -167,7 +167,7 @@ impl<V: DuplexVendor<Job: Examined>> Bench<'_, V> {
         let (vendor, job) = (self.vendor, &self.case.job);
         match guarded(|| vendor.open(job).map(|(request, _)| request)) {
             Err(message) => {
-                self.findings.broken(Promise::NeverPanics, format!("opening the job makes it panic: {message}"))
+                self.findings.broken(Promise::NeverPanics, format!("opening the job makes it panic: {message}"));
             }
             Ok(Err(error)) => self.findings.broken(Promise::EndsOnce, format!("the job cannot be opened: {error}")),
             Ok(Ok(request)) => self.secrets(&request),
@@ -306,10 +306,12 @@ impl<V: DuplexVendor<Job: Examined>> Bench<'_, V> {
         let Ok(capabilities) = guarded(|| vendor.capabilities()) else { return };
         for at in 0..case.script.len() {
             let how = format!("a cancel before step {at}");
+            let mut at_once = Rest::Ready;
             let played = self.play(&how, |play| {
                 play.perform(&case.script[..at]);
                 if play.running() {
                     play.cancel();
+                    at_once = play.rest();
                     play.late(&case.script[at..]);
                     play.late(&case.after_cancel);
                     if play.rest() == Rest::Draining {
@@ -317,25 +319,19 @@ impl<V: DuplexVendor<Job: Examined>> Bench<'_, V> {
                     }
                 }
             });
-            let Some((rest, end)) = played.filter(|play| play.cancelled).map(|play| (play.rest(), play.end.clone()))
-            else {
-                continue;
-            };
-            let came = match &end {
-                Some(end) => told(end),
-                None => format!("{rest:?}"),
-            };
-            let sentence = match (capabilities.cancel, rest, end) {
+            let Some(play) = played.filter(|play| play.cancelled) else { continue };
+            // A socket that is spent is closed, so what it would be later does not count.
+            let rest = if at_once == Rest::Spent { Rest::Spent } else { play.rest() };
+            let came = play.end.as_ref().map_or_else(|| format!("{rest:?}"), told);
+            let (cost, expected) = match (capabilities.cancel, rest, &play.end) {
                 (Cancel::Message, Rest::Ready, None) | (Cancel::Connection, Rest::Spent | Rest::Draining, _) => {
                     continue;
                 }
-                (Cancel::Message, ..) => {
-                    format!("{how} costs a message as declared, so the socket was expected to be Ready, {came} came")
-                }
-                (Cancel::Connection, ..) => format!(
-                    "{how} costs the connection as declared, so the socket was expected to be Spent, {came} came"
-                ),
+                (Cancel::Message, ..) => ("a message", "Ready"),
+                (Cancel::Connection, ..) => ("the connection", "Spent"),
             };
+            let sentence =
+                format!("{how} costs {cost} as declared, so the socket was expected to be {expected}, {came} came");
             self.findings.broken(Promise::CancelTreatsTheSocketAsDeclared, sentence);
         }
     }
@@ -370,14 +366,14 @@ impl<V: DuplexVendor<Job: Examined>> Bench<'_, V> {
         }
         self.findings.settle(Promise::ServesAgain, super::Verdict::Kept);
         let how = "the same job again on the same socket";
-        let mut fits = false;
+        let (mut fits, mut ready) = (false, false);
         let played = self.play(how, |play| {
             play.perform(&case.script);
             if play.rest() == Rest::Draining {
                 play.wait(PATIENCE);
             }
-            fits = play.fits();
-            if fits && play.rest() == Rest::Ready {
+            (fits, ready) = (play.fits(), play.rest() == Rest::Ready);
+            if fits && ready {
                 play.start_again();
                 play.perform(&case.again);
             }
@@ -385,6 +381,7 @@ impl<V: DuplexVendor<Job: Examined>> Bench<'_, V> {
         let Some((rest, outcome)) = played.map(|play| (play.rest(), play.outcome())) else { return };
         let sentence = match &outcome.end {
             _ if !fits => format!("{how} was expected to fit, fits() says no"),
+            _ if !ready => format!("the socket was expected to be Ready for {how}, {rest:?} came"),
             Some(End::Done(_)) if outcome.trace.is_useful() => return,
             Some(end) => format!("Done was expected of {how}, {} came with the socket {rest:?}", told(end)),
             None => format!("Done was expected of {how}, no end came with the socket {rest:?}"),
@@ -432,10 +429,12 @@ impl<V: DuplexVendor<Job: Examined>> Bench<'_, V> {
             let played = guarded(|| {
                 let mut play = Play::open(vendor, &case)?;
                 play.perform(&case.script);
-                Some(play.sent_text())
+                Some(play.begun.then(|| play.sent_text()))
             });
             let sentence = match played {
-                Ok(Some(sent)) => match missing_word(part.words().unwrap_or_default(), &sent) {
+                // A job that never begins was noted once.
+                Ok(Some(None)) => continue,
+                Ok(Some(Some(sent))) => match missing_word(part.words().unwrap_or_default(), &sent) {
                     Some(word) => {
                         format!("every word of {length} bytes was expected in what is sent, {word:?} is missing")
                     }
@@ -481,7 +480,7 @@ impl<'a, V: DuplexVendor<Job: Examined>> Play<'a, V> {
             trace: Trace::default(),
             breaches: Vec::new(),
         };
-        play.codec_says(|codec, now, wire| codec.opened(now, wire));
+        play.codec_says(V::Codec::opened);
         play.begin();
         Some(play)
     }
@@ -561,7 +560,7 @@ impl<'a, V: DuplexVendor<Job: Examined>> Play<'a, V> {
     }
 
     fn cancel(&mut self) {
-        self.codec_says(|codec, now, wire| codec.cancel(now, wire));
+        self.codec_says(V::Codec::cancel);
         self.cancelled = true;
     }
 
@@ -592,7 +591,8 @@ impl<'a, V: DuplexVendor<Job: Examined>> Play<'a, V> {
             let flow = self.codec.tick(self.now, &mut wire);
             self.absorb(wire);
             self.flow(flow);
-            if let Some(next) = self.codec.wake_at().filter(|next| *next <= self.now && self.end.is_none()) {
+            // Who is woken in vain once is woken for ever.
+            if let Some(next) = self.codec.wake_at().filter(|next| *next <= self.now) {
                 let now = self.now;
                 let sentence =
                     format!("a time after {now:?} was expected of wake_at once it was woken then, {next:?} came");

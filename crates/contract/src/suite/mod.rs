@@ -3,7 +3,7 @@
 //! [`http`] and [`duplex`] play a case — a job, and what the server says to it — in every way in which a network and a server
 //! can say it, and hold the codec to what this crate promises about it. Nothing is opened and no clock is read.
 //!
-//! ```ignore
+//! ```text
 //! let case = HttpCase::new(job, "audio/pcm", recorded).key(KEY).refused(401, WRONG_KEY, ErrorClass::Auth);
 //! suite::http("acme", &Acme::new(config()), &case).assert();
 //! ```
@@ -14,6 +14,8 @@ mod dice;
 mod duplex;
 mod examined;
 mod http;
+#[cfg(test)]
+mod tests;
 mod trace;
 
 use std::fmt;

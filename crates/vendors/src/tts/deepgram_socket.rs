@@ -139,9 +139,10 @@ impl DuplexCodec for DeepgramCodec {
                 return;
             }
         };
-        for piece in text::split(words, TextLimit::Chars(MOST_CHARS)) {
-            // A space: what was two words must not become one.
-            say(&json!({ "type": "Speak", "text": format!("{piece} ") }), wire);
+        for (at, piece) in text::split(words, TextLimit::Chars(MOST_CHARS)).into_iter().enumerate() {
+            // The server joins the pieces as they are: what was two words must not become one.
+            let space = if at == 0 { "" } else { " " };
+            say(&json!({ "type": "Speak", "text": format!("{space}{piece}") }), wire);
         }
         pour.usage().request_id.clone_from(&self.request);
         wire.output.usage.clone_from(pour.usage());

@@ -227,7 +227,10 @@ impl DuplexCodec for ElevenLabsCodec {
     }
 
     fn farewell(&mut self, now: Duration, wire: &mut Wire<Synthesize>) {
-        self.say(now, &json!({ "close_socket": true }), wire);
+        // While a context is open it would not be obeyed; each was closed, and ends with the socket.
+        if self.open.is_empty() {
+            self.say(now, &json!({ "close_socket": true }), wire);
+        }
     }
 
     fn closed(&self, code: Option<u16>, reason: &str) -> ProviderError {

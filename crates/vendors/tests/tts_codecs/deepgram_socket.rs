@@ -41,7 +41,7 @@ fn an_utterance_is_spoken_flushed_and_done_when_it_is_flushed() {
     let mut socket = Socket::open(&vendor(), &job(MULAW_8K));
     for _ in 0..2 {
         socket.begin(&job(MULAW_8K));
-        let speak = json!({ "type": "Speak", "text": format!("{TEXT} ") });
+        let speak = json!({ "type": "Speak", "text": TEXT });
         assert_eq!(socket.sent(), [speak, json!({ "type": "Flush" })]);
         assert_eq!(socket.text(METADATA), None);
         let audio = sound(MULAW_8K, 300);

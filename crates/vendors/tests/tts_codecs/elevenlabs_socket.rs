@@ -83,6 +83,11 @@ fn every_utterance_has_a_context_that_is_opened_flushed_and_closed() {
     let mut wire = Wire::default();
     socket.codec.farewell(socket.now, &mut wire);
     assert_eq!(wire.send, [operetta_contract::Outgoing::Text(r#"{"close_socket":true}"#.to_owned())]);
+    // With a context open it would not be obeyed.
+    socket.begin(&job(MULAW_8K));
+    wire.send.clear();
+    socket.codec.farewell(socket.now, &mut wire);
+    assert!(wire.send.is_empty());
 }
 
 #[test]

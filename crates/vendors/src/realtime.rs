@@ -13,6 +13,17 @@
 //! - A session ends after 60 minutes without a warning, so [`Capabilities::session`] names 50: it is to be replaced by one that
 //!   is opened with the conversation so far, in a silent moment.
 //!
+//! | server | event | what the call does with it |
+//! |---|---|---|
+//! | `input_audio_buffer.speech_started` | [`Exchange::CallerSpoke`] | stops playing, and feeds [`Turnout::Cut`] with what was heard of the reply that played |
+//! | `input_audio_buffer.speech_stopped` | [`Exchange::CallerPaused`] | waits for the reply, which the server begins by itself |
+//! | `…input_audio_transcription.completed` | [`Exchange::CallerSaid`], in the order of speaking | writes it down |
+//! | `response.output_audio.delta` | [`Exchange::Audio`] | plays it |
+//! | `response.output_audio_transcript.delta` | [`Exchange::Said`] | writes it down, as far as it was heard |
+//! | `response.function_call_arguments.done` | [`Exchange::Call`] | feeds [`Turnout::Returned`]; once all have returned, the reply follows by itself |
+//! | `response.done` | [`Exchange::ReplyDone`], unless it was cut or only called tools | knows that no more audio comes; also when the server cancelled it |
+//! | `error`, `response.done` that failed twice, close | an error | opens another session with the conversation so far |
+//!
 //! Source: OpenAI API reference, "Realtime" (client and server events), and its Python SDK 2.9.0, read 2026-11.
 
 mod caller;

@@ -1,6 +1,8 @@
 use operetta_contract::{ErrorClass, Message, ProviderError, Transcribe};
 use serde_json::Value;
 
+use crate::shape::json;
+
 /// A message of a server that speaks JSON; `None` for bytes, which none of them sends.
 ///
 /// # Errors
@@ -8,14 +10,7 @@ use serde_json::Value;
 pub(super) fn read(message: Message<'_>) -> Result<Option<Value>, ProviderError> {
     match message {
         Message::Binary(_) => Ok(None),
-        Message::Text(text) => match serde_json::from_str(text) {
-            Ok(value) => Ok(Some(value)),
-            // Where the fault is, and not what stands there: it may be a caller's words.
-            Err(error) => Err(ProviderError::new(
-                ErrorClass::Protocol,
-                format!("JSON expected, came {} bytes with a fault at column {}", text.len(), error.column()),
-            )),
-        },
+        Message::Text(text) => json::parse(text).map(Some),
     }
 }
 

@@ -60,6 +60,8 @@ async fn an_utterance_is_spoken_aligned_and_final_once() {
     client.say(json!({ "close_socket": true })).await;
     assert_eq!(client.next().await, Got::Close(Some(1000), String::new()));
     let facts = ended(&theatre, Api::ElevenLabsSocket).await;
+    // What was flushed and closed has ended and was not cancelled.
+    assert_eq!((facts.cancels.len(), facts.audio_after_cancel), (0, 0));
     assert_eq!(facts.billed.characters, text.len() as u64);
     assert_eq!(facts.billed.audio_out_ms, ms as u64);
     assert_eq!((facts.contexts.len(), facts.contexts[0].audio_ms), (1, ms as u64));
@@ -110,11 +112,14 @@ async fn audio_comes_at_its_pace_and_goes_on_after_an_interrupt() {
     let text = "Twenty characters ok ".repeat(2);
     client.say(json!({ "text": text, "context_id": "a", "flush": true })).await;
     assert!(!client.json().await["audio"].is_null());
+    client.say(json!({ "text": "What will never be heard", "context_id": "a" })).await;
     client.say(json!({ "context_id": "a", "close_context": true })).await;
     let all = until_final(&mut client, "a").await;
     assert!(all.len() > 5);
     let facts = facts(&theatre, Api::ElevenLabsSocket);
     assert!(facts.audio_after_cancel > 5 && facts.cancels.len() == 1);
+    let own = facts.contexts[0].first_audio.unwrap().checked_sub(facts.contexts[0].spoken.unwrap()).unwrap();
+    assert!((20..60).contains(&own.as_millis()), "{own:?}");
     let took = facts.contexts[0].ended.unwrap().checked_sub(facts.contexts[0].opened).unwrap();
     let paced_ms = text.len() as u128 * 65 / 5;
     assert!((paced_ms..paced_ms + 300).contains(&took.as_millis()), "{took:?}");
@@ -178,8 +183,11 @@ async fn silence_for_20_s_ends_it_unless_kept_alive() {
 
 #[tokio::test]
 async fn its_own_failures_are_played() {
-    for (failure, error) in [("W20", "max_active_conversations"), ("W36", "invalid_request"), ("W37", "quota_exceeded")]
-    {
+    for (failure, error, code) in [
+        ("W20", "max_active_conversations", 1008),
+        ("W36", "invalid_request", 1008),
+        ("W37", "internal_server_error", 1011),
+    ] {
         let theatre = theatre();
         theatre.next(Api::ElevenLabsSocket, 1, play(failure));
         let mut client = Client::open(&theatre, PATH, KEY).await.unwrap();
@@ -189,7 +197,7 @@ async fn its_own_failures_are_played() {
             |got| matches!(got, Got::Json(message) if message["error"] == error && message.get("contextId").is_none()),
         );
         assert!(told, "{failure}: {all:?}");
-        assert!(matches!(all.last(), Some(Got::Close(Some(1008), _))), "{failure}");
+        assert!(matches!(all.last(), Some(Got::Close(Some(seen), _)) if *seen == code), "{failure}");
     }
 }
 

@@ -73,17 +73,31 @@ async fn ask(client: &mut Client, api: Api) {
     }
 }
 
-/// Asks, and takes everything until the end, or until nothing has come for a while.
+/// Whether this is the last that an answer consists of.
+fn is_last(api: Api, got: &Got) -> bool {
+    let Got::Json(message) = got else { return false };
+    match api {
+        Api::DeepgramListen => message["speech_final"] == true,
+        Api::DeepgramFlux => message["event"] == "EndOfTurn",
+        Api::AssemblyAi => message["end_of_turn"] == true,
+        Api::DeepgramSpeakSocket => message["type"] == "Flushed",
+        Api::ElevenLabsSocket => message["isFinal"] == true,
+        _ => message["type"] == "response.done",
+    }
+}
+
+/// Asks, and takes everything until the answer is complete, or the socket ends, or nothing has come for a while.
 async fn all_of(client: &mut Client, api: Api) -> Vec<Got> {
     ask(client, api).await;
     let mut all = Vec::new();
     loop {
-        match client.next_within(Duration::from_millis(250)).await {
+        match client.next_within(Duration::from_millis(400)).await {
             Got::Nothing => return all,
             got => {
                 let is_end = matches!(got, Got::Close(..) | Got::Broken | Got::End | Got::Reset);
+                let is_last = is_last(api, &got);
                 all.push(got);
-                if is_end {
+                if is_end || is_last {
                     return all;
                 }
             }

@@ -75,6 +75,7 @@ impl Turns {
 
     fn end_turn(&mut self, floor: &mut Floor<'_>) {
         let Some(utterance) = self.utterance.take() else { return };
+        floor.facts.turns_ended.push(floor.now);
         let words = utterance.whole();
         let is_double = self.is_formatted || self.manner.plays(WsFailure::DuplicateFinals);
         let mut finals = vec![self.turn(&words, true, false)];

@@ -143,6 +143,7 @@ impl Flux {
 
     fn end_turn(&mut self, end_ms: u64, trigger: &str, floor: &mut Floor<'_>) {
         let Some(turn) = self.turn.take() else { return };
+        floor.facts.turns_ended.push(floor.now);
         let words = turn.utterance.whole();
         let words =
             if self.manner.plays(WsFailure::OddFinals) && self.manner.form() == "empty" { &[] } else { &words[..] };

@@ -106,6 +106,7 @@ impl Listen {
 
     fn end_utterance(&mut self, end_ms: u64, is_marked: bool, is_finalize: bool, floor: &mut Floor<'_>) {
         let Some(utterance) = self.utterance.take() else { return };
+        floor.facts.turns_ended.push(floor.now);
         let mut words = utterance.whole();
         self.owed = Some(utterance.last_loud_ms);
         let odd = if self.manner.plays(WsFailure::OddFinals) { self.manner.form() } else { "" };

@@ -85,7 +85,7 @@ impl Speak {
             self.utterances += 1;
         }
         if let Some(utterance) = floor.facts.contexts.last_mut() {
-            utterance.characters += characters;
+            utterance.takes(floor.now, characters);
         }
     }
 
@@ -215,7 +215,7 @@ impl Session for Speak {
                 Piece::Audio { bytes, ms, .. } => {
                     floor.facts.audio_after_cancel += u64::from(self.is_cancelled);
                     if let Some(utterance) = floor.facts.contexts.iter_mut().find(|one| one.ended.is_none()) {
-                        utterance.audio_ms += ms;
+                        utterance.sends(floor.now, ms);
                     }
                     floor.audio(bytes);
                 }

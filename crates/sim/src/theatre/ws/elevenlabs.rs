@@ -31,7 +31,10 @@ struct Context {
     schedule: Vec<usize>,
     generations: usize,
     last_input: Duration,
+    /// All of its text was flushed: to close it is to end it, not to cancel it.
+    is_flushed: bool,
     is_closing: bool,
+    is_cancelled: bool,
 }
 
 impl Contexts {
@@ -115,7 +118,9 @@ impl Contexts {
             schedule,
             generations: 0,
             last_input: floor.now,
+            is_flushed: false,
             is_closing: false,
+            is_cancelled: false,
         };
         self.open.insert(id.to_owned(), context);
         let mut noted = Noted::new(id, floor.now);
@@ -143,9 +148,13 @@ impl Contexts {
             Some("") => floor.facts.keep_alives.push(floor.now),
             // A single space begins a context, or keeps it alive: nothing to say.
             Some(text) if text.trim().is_empty() => {}
-            Some(text) => context.buffer.push_str(text),
+            Some(text) => {
+                context.buffer.push_str(text);
+                context.is_flushed = false;
+            }
             None => {}
         }
+        context.is_flushed |= is("flush");
         let enough = context.schedule[context.generations.min(context.schedule.len() - 1)];
         let is_due = is("flush") || is("try_trigger_generation") || is_prompt;
         if (is_due || context.buffer.chars().count() >= enough) && !context.buffer.is_empty() {
@@ -155,7 +164,7 @@ impl Contexts {
             floor.facts.billed.characters += characters;
             floor.facts.billed.audio_out_ms += context.voice.speak(floor.now, &text);
             if let Some(noted) = floor.facts.context(id) {
-                noted.characters += characters;
+                noted.takes(floor.now, characters);
             }
         }
         if is("close_context") {
@@ -169,10 +178,13 @@ impl Contexts {
         let Some(context) = self.open.get_mut(id) else { return };
         context.is_closing = true;
         context.buffer.clear();
+        context.is_cancelled = !context.is_flushed;
+        if context.is_cancelled {
+            floor.facts.cancels.push(floor.now);
+        }
         if let Some(noted) = floor.facts.context(id) {
             noted.closed = Some(floor.now);
         }
-        floor.facts.cancels.push(floor.now);
         if manner.plays(WsFailure::LateAudio) && context.voice.is_idle() {
             context.voice.speak(floor.now, &"x".repeat(LATE_CHARACTERS));
         }
@@ -190,9 +202,8 @@ impl Contexts {
                 match piece {
                     Piece::Audio { bytes, ms, characters } => {
                         if let Some(noted) = floor.facts.context(id) {
-                            noted.audio_ms += ms;
-                            let is_late = noted.closed.is_some();
-                            floor.facts.audio_after_cancel += u64::from(is_late);
+                            noted.sends(floor.now, ms);
+                            floor.facts.audio_after_cancel += u64::from(context.is_cancelled);
                         }
                         floor.say(message(id, &bytes, &characters));
                     }

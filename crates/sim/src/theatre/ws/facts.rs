@@ -30,6 +30,8 @@ impl Conversation {
 /// count from the upgrade.
 #[derive(Clone, Debug, Default)]
 pub struct SocketFacts {
+    /// When the upgrade was answered, by the clock of the ledger: what all other times here count from.
+    pub opened_at: Duration,
     /// Audio of the client.
     pub audio: AudioIn,
     /// When keep-alives came.
@@ -44,13 +46,15 @@ pub struct SocketFacts {
     pub pings_sent: u32,
     /// Contexts, or whatever the API calls one stretch of speech, in the order in which they were opened.
     pub contexts: Vec<Context>,
+    /// When a turn of the caller was told as over: what came of it goes out after the vendor's own delay.
+    pub turns_ended: Vec<Duration>,
     /// What a bill would say.
     pub billed: Billed,
     /// Messages of content that went out: audio, transcripts, words.
     pub content_sent: u64,
     /// Messages of audio that went out after the client had cancelled what they belong to.
     pub audio_after_cancel: u64,
-    /// When the client cancelled: clear, close of a context, truncate, cancel of a response.
+    /// When the client cancelled: clear, close of a context whose text was not flushed, truncate, cancel of a response.
     pub cancels: Vec<Duration>,
     /// Rules that the client broke, in order, up to 1,000 of them.
     pub faults: Vec<Fault>,
@@ -124,6 +128,10 @@ pub struct Context {
     pub opened: Duration,
     /// When the client closed or cancelled it.
     pub closed: Option<Duration>,
+    /// When speech was first made of its text: the client's part of the delay ends here.
+    pub spoken: Option<Duration>,
+    /// When its first audio went out: the vendor's part of the delay ends here.
+    pub first_audio: Option<Duration>,
     /// When its end went out.
     pub ended: Option<Duration>,
     /// Whether it was opened by a message that should not have opened one (`W36`): a leak.
@@ -136,7 +144,29 @@ pub struct Context {
 
 impl Context {
     pub(super) fn new(id: &str, opened: Duration) -> Self {
-        Self { id: id.to_owned(), opened, closed: None, ended: None, is_leak: false, characters: 0, audio_ms: 0 }
+        Self {
+            id: id.to_owned(),
+            opened,
+            closed: None,
+            spoken: None,
+            first_audio: None,
+            ended: None,
+            is_leak: false,
+            characters: 0,
+            audio_ms: 0,
+        }
+    }
+
+    /// Text was taken for generation.
+    pub(super) fn takes(&mut self, now: Duration, characters: u64) {
+        self.spoken.get_or_insert(now);
+        self.characters += characters;
+    }
+
+    /// Audio went out.
+    pub(super) fn sends(&mut self, now: Duration, ms: u64) {
+        self.first_audio.get_or_insert(now);
+        self.audio_ms += ms;
     }
 }
 

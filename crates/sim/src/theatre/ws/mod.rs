@@ -75,6 +75,7 @@ pub(super) async fn serve(socket: TcpStream, head: RequestHead, leftover: Vec<u8
                 wire.put(b"\r\nsec-websocket-protocol: token");
             }
             wire.put(b"\r\n\r\n");
+            conversation.change(|facts| facts.opened_at = stage.now());
             stage.note(|note| {
                 note.status = Some(101);
                 note.answered_at = Some(stage.now());

@@ -141,9 +141,9 @@ impl Realtime {
                 }
             }
             "response.cancel" => {
-                if self.active.is_none()
-                    || (self.manner.plays(WsFailure::TruncateErrors) && self.manner.form() == "inactive")
-                {
+                let named = message.get("response_id").and_then(Value::as_str);
+                let is_active = self.active.as_ref().is_some_and(|one| named.is_none_or(|id| id == one.id));
+                if !is_active || (self.manner.plays(WsFailure::TruncateErrors) && self.manner.form() == "inactive") {
                     let code = "response_cancel_not_active";
                     self.error(code, "There is nothing to cancel (mock).", message, floor);
                 } else {
@@ -234,6 +234,7 @@ impl Realtime {
     /// What has been heard becomes an item of the conversation, and is transcribed.
     fn take_turn(&mut self, floor: &mut Floor<'_>) {
         self.buffered_ms = 0;
+        floor.facts.turns_ended.push(floor.now);
         let (words, id) = match self.utterance.take() {
             Some((utterance, id)) => (text_of(&utterance.whole()), id),
             None => (String::new(), self.numbers.item()),
@@ -276,6 +277,10 @@ impl Realtime {
             floor.fault("output_of_unknown_call");
             return self.error("invalid_value", "No such call is known (mock).", message, floor);
         }
+        if type_of(&item) == "function_call" {
+            // What was called in a session before this one.
+            self.calls.push(call);
+        }
         item["id"] = json!(id);
         let before = self.last_item.replace(id.clone());
         self.items.insert(id, Item::default());
@@ -315,7 +320,9 @@ impl Realtime {
     fn respond(&mut self, floor: &mut Floor<'_>) {
         let reply = (floor.replies)();
         let response = Response::new(&self.settings, self.manner, reply, &mut self.numbers, floor.now);
-        floor.facts.contexts.push(Context::new(&response.id, floor.now));
+        let mut noted = Context::new(&response.id, floor.now);
+        noted.takes(floor.now, response.characters());
+        floor.facts.contexts.push(noted);
         floor.facts.billed.characters += response.characters();
         floor.facts.billed.audio_out_ms += response.speech_ms();
         if let Some(item) = response.message_item() {
@@ -354,7 +361,7 @@ impl Realtime {
             match step {
                 Step::Audio { item, body, ms } => {
                     if let Some(noted) = floor.facts.context(&id) {
-                        noted.audio_ms += ms;
+                        noted.sends(floor.now, ms);
                     }
                     if let Some(item) = self.items.get_mut(&item) {
                         item.audio_ms += ms;

@@ -336,7 +336,7 @@ impl Stage {
                 self.say(&json!({ "type": "Error", "error_code": code, "error": "Too fast (mock)" }));
                 self.close(code, "Too fast (mock)");
             }
-            (WsFailure::NamelessError, _) if suits => self.complain(Cause::Quota),
+            (WsFailure::NamelessError, _) if suits => self.complain(Cause::Internal),
             (WsFailure::WarningFlood, _) => self.flood(),
             _ => {}
         }

@@ -1,19 +1,20 @@
 //! One HTTP request for each job, or for each piece of one.
 
+mod bench;
 mod exchange;
 
-use std::{cell::Cell, fmt, rc::Rc, time::Duration};
+use std::{fmt, rc::Rc, time::Duration};
 
 use actix::{Actor, AsyncContext as _, Handler, WrapFuture as _};
-use operetta_contract::{ErrorClass, HttpRequest, HttpVendor, Job, Meaning, Outcome, ProviderError, Usage};
-use operetta_stage::{Answer, Ask, Clock, Kind, Metered};
+use operetta_contract::{ErrorClass, HttpVendor, Job, Meaning, Outcome, ProviderError, Usage};
+use operetta_stage::{Answer, Ask, Kind, Metered};
 use tracing::Instrument as _;
 
-pub(crate) use self::exchange::{Broken, Exchange};
-use crate::{
-    bill::{self, OnUsage},
-    net::Net,
+pub(crate) use self::{
+    bench::Bench,
+    exchange::{Broken, Exchange},
 };
+use crate::{bill, net::Net};
 
 /// Does jobs by asking a provider over HTTP, one request a job, or one for each piece of a text that is too long for it.
 ///
@@ -57,31 +58,16 @@ impl Default for HttpTimes {
     }
 }
 
-/// What all jobs of a worker share.
-struct Bench<V> {
-    vendor: Rc<V>,
-    net: Net,
-    times: HttpTimes,
-    on_usage: OnUsage,
-    clock: Clock,
-    last_used: Cell<Duration>,
-}
-
 impl<V: HttpVendor> HttpWorker<V> {
     /// A worker that asks `vendor` over the connections of `net`, its lane's.
     pub fn new(vendor: V, net: Net, times: HttpTimes) -> Self {
-        let (clock, last_used) = (Clock::system(), Cell::default());
-        Self {
-            bench: Rc::new(Bench { vendor: Rc::new(vendor), net, times, on_usage: bill::nobody(), clock, last_used }),
-        }
+        Self { bench: Rc::new(Bench::new(Rc::new(vendor), net, times, bill::nobody())) }
     }
 
     /// Tells `hook` what every job cost, once it has ended in whatever way, if anything is known.
     #[must_use]
     pub fn on_usage(self, hook: Rc<dyn Fn(Usage)>) -> Self {
-        let Bench { vendor, net, times, clock, .. } = &*self.bench;
-        let (vendor, net, times, clock) = (Rc::clone(vendor), net.clone(), *times, clock.clone());
-        Self { bench: Rc::new(Bench { vendor, net, times, on_usage: hook, clock, last_used: Cell::default() }) }
+        Self { bench: Rc::new(self.bench.telling(hook)) }
     }
 }
 
@@ -93,7 +79,7 @@ impl<V: HttpVendor> Actor for HttpWorker<V> {
     type Context = Metered<Self>;
 
     fn started(&mut self, ctx: &mut Metered<Self>) {
-        ctx.spawn(keep_warm(Rc::clone(&self.bench)).into_actor(self));
+        ctx.spawn(Rc::clone(&self.bench).keep_warm().into_actor(self));
     }
 }
 
@@ -117,7 +103,7 @@ where
     V::Job: Outcome,
 {
     async fn perform(&self, job: V::Job, answer: Answer<V::Job>) {
-        self.last_used.set(self.clock.now());
+        self.was_used();
         let mut task = Task { exchange: Exchange::new(), usage: Usage::default(), outputs: 0, unknown: 0 };
         let ended = tokio::select! {
             biased;
@@ -142,7 +128,7 @@ where
         bill::settle(<V::Job as Job>::ROLE, task.usage, task.unknown, &self.on_usage);
         task.exchange.wind_up(is_done).await;
         drop(seat);
-        self.last_used.set(self.clock.now());
+        self.was_used();
     }
 }
 
@@ -198,48 +184,6 @@ impl Task {
     fn add_up(&mut self, is_early: bool) {
         bill::add(&mut self.usage, std::mem::take(&mut self.exchange.usage), is_early);
         self.unknown += std::mem::take(&mut self.exchange.unknown);
-    }
-}
-
-/// Sends the vendor's warm-up request now, and again whenever the connection has been unused for a while. Nothing fails when it
-/// fails: the first job will find out.
-async fn keep_warm<V: HttpVendor>(bench: Rc<Bench<V>>) {
-    let Some(request) = bench.vendor.warm_up() else { return };
-    warm(&*bench, &request).await;
-    let Some(every) = bench.times.warm_every else { return };
-    let mut warmed_at = bench.clock.now();
-    loop {
-        let used_at = bench.last_used.get();
-        let due = warmed_at.max(used_at) + every;
-        let now = bench.clock.now();
-        if now < due {
-            tokio::time::sleep(due.saturating_sub(now)).await;
-        } else {
-            if now.saturating_sub(used_at) <= bench.times.warm_for {
-                warm(&*bench, &request).await;
-            }
-            warmed_at = bench.clock.now();
-        }
-    }
-}
-
-async fn warm<V: HttpVendor>(bench: &Bench<V>, request: &HttpRequest) {
-    let role = <V::Job as Job>::ROLE.as_str();
-    match bench.net.send(request, bench.times.head).await {
-        Ok(reply) => {
-            let status = reply.head.status;
-            if (200..300).contains(&status) {
-                tracing::debug!(role, "a connection is warm");
-            } else {
-                let error = bench.vendor.refusal(&reply.head, &[]);
-                tracing::warn!(role, status, code = error.code(), "the provider refuses the warm-up request");
-            }
-            // Lists of models are long, and nobody waits.
-            reply.read_out(bench.times.most_bytes, bench.times.head).await;
-        }
-        Err(error) => {
-            tracing::warn!(role, code = error.code(), detail = error.detail, "the provider cannot be reached");
-        }
     }
 }
 

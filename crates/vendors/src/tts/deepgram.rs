@@ -120,14 +120,17 @@ impl HttpReader for DeepgramReader {
     type Job = Synthesize;
 
     fn head(&mut self, head: &Head, out: &mut Output<Synthesize>) -> Result<(), ProviderError> {
+        let kind = head.content_type();
+        let encoding = ENCODINGS.iter().find_map(|(name, encoding)| (*name == kind).then_some(*encoding));
         match Media::of(head)? {
-            Media::Raw { rate_hz } if rate_hz.is_none_or(|rate_hz| rate_hz == self.format.rate_hz) => {}
             Media::Raw { rate_hz } => {
-                return Err(not_audio(&format!(
-                    "{} Hz where {} Hz was asked for",
-                    rate_hz.unwrap_or(0),
-                    self.format.rate_hz
-                )));
+                let came = Format {
+                    encoding: encoding.unwrap_or(self.format.encoding),
+                    rate_hz: rate_hz.unwrap_or(self.format.rate_hz),
+                };
+                if came != self.format {
+                    return Err(not_audio(&format!("{came} where {} was asked for", self.format)));
+                }
             }
             Media::Unsure => self.pour.be_in_doubt(),
             other => return Err(not_audio(&format!("{other:?}"))),
@@ -179,5 +182,8 @@ pub(super) fn query(
     Ok(query)
 }
 
+/// What the API calls its encodings in the type of an answer.
+const ENCODINGS: [(&str, Encoding); 3] =
+    [("audio/l16", Encoding::Pcm16), ("audio/mulaw", Encoding::Mulaw), ("audio/alaw", Encoding::Alaw)];
 /// The documented limit is 2000 or 2400 characters, depending on the page.
 pub(super) const MOST_CHARS: usize = 1900;

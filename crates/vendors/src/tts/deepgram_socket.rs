@@ -15,9 +15,10 @@ use operetta_contract::{
 };
 use serde_json::{Value, json};
 
+pub use super::deepgram::Config;
 use super::{
     asked,
-    deepgram::{Config, MOST_CHARS, format, query},
+    deepgram::{MOST_CHARS, format, query},
     pour::Pour,
 };
 use crate::shape::{deepgram, json::parse, socket_address};

@@ -17,9 +17,10 @@ use operetta_contract::{
 };
 use serde_json::{Value, json};
 
+pub use super::elevenlabs::{Config, VoiceSettings};
 use super::{
     asked,
-    elevenlabs::{Config, format, language, output_format},
+    elevenlabs::{format, language, output_format},
     pour::Pour,
     words::Spelling,
 };

@@ -80,8 +80,12 @@ fn a_header_that_nobody_asked_for_is_taken_off() {
 #[test]
 fn what_is_no_audio_is_not_played() {
     check_never_played(&vendor());
-    let another = whole(&vendor(), &job(MULAW_8K), &ok("audio/l16;rate=24000"), &sound(PCM_24K, 40));
-    assert_eq!((another.class(), another.audio.len()), (Some(ErrorClass::Protocol), 0));
+    for kind in
+        ["audio/l16;rate=24000", "audio/l16;rate=8000", "audio/mulaw;rate=16000", "audio/alaw;rate=8000", "audio/mpeg"]
+    {
+        let another = whole(&vendor(), &job(MULAW_8K), &ok(kind), &sound(PCM_24K, 40));
+        assert_eq!((another.class(), another.audio.len()), (Some(ErrorClass::Protocol), 0), "{kind}");
+    }
     let nothing = whole(&vendor(), &job(MULAW_8K), &ok("audio/mulaw;rate=8000"), b"");
     assert_eq!(nothing.class(), Some(ErrorClass::Empty));
     let half = whole(&vendor(), &job(PCM_8K), &ok("audio/l16;rate=8000"), b"\x01");

@@ -3,7 +3,7 @@ use std::time::Duration;
 use operetta_contract::{
     Cancel, DuplexCodec as _, DuplexVendor as _, ErrorClass, Message, Outgoing, Rest, TextLimit, Wire,
 };
-use operetta_vendors::tts::{deepgram::Config, deepgram_socket::DeepgramSpeechSocket};
+use operetta_vendors::tts::deepgram_socket::{Config, DeepgramSpeechSocket};
 use proptest::prelude::*;
 use serde_json::json;
 

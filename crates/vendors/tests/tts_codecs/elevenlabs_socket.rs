@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use operetta_contract::{
     Cancel, DuplexCodec as _, DuplexVendor as _, ErrorClass, Message, Rest, SpokenWord, Timing, Wire,
 };
-use operetta_vendors::tts::{elevenlabs::Config, elevenlabs_socket::ElevenLabsSocket};
+use operetta_vendors::tts::elevenlabs_socket::{Config, ElevenLabsSocket};
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -24,9 +24,10 @@
 //! | `response.done` | [`Exchange::ReplyDone`], unless it was cut or only called tools | knows that no more audio comes; also when the server cancelled it |
 //! | `error`, `response.done` that failed twice, close | an error | opens another session with the conversation so far |
 //!
-//! Source: OpenAI API reference, "Realtime" (client and server events), and its Python SDK 2.9.0, read 2026-11.
+//! Source: OpenAI API reference, "Realtime" (client and server events), and its Python SDK 3.51.0, read 2026-11.
 
 mod caller;
+mod config;
 mod fault;
 mod replies;
 mod session;
@@ -35,77 +36,18 @@ use std::{sync::Arc, time::Duration};
 
 use operetta_audio::{Encoding, Format};
 use operetta_contract::{
-    ApiKey, Capabilities, Converse, DuplexCodec, DuplexVendor, ErrorClass, Exchange, Flow, Input, Message, Outgoing,
+    Capabilities, Converse, DuplexCodec, DuplexVendor, ErrorClass, Exchange, Flow, Input, Message, Outgoing,
     ProviderError, Role, SocketRequest, Timing, Turnout, Turns, Usage, UsageSource, Wire,
 };
 use serde_json::{Value, json};
 
+pub use self::config::{Config, TurnDetection};
 use self::{
     caller::{Caller, Heard},
     fault::{CREATE, Verdict},
     replies::Replies,
 };
 use crate::shape::{json::parse, socket_address, tools};
-
-/// How to use it.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// The key.
-    pub key: ApiKey,
-    /// Where it is; `https://api.openai.com`.
-    pub base_url: String,
-    /// Which model, for example `gpt-realtime-2.1`.
-    pub model: String,
-    /// The voice where the job says `default` or nothing. `marin`.
-    pub voice: String,
-    /// How fast it speaks, 0.25 to 1.5. 1.
-    pub speed: f32,
-    /// Which model writes down what the caller says, for example `gpt-live-transcribe`; empty for none: the conversation works
-    /// without, and nobody learns the caller's words. Empty.
-    pub transcription_model: String,
-    /// How the server finds the end of what the caller says. By silence: 0.5, 300 ms, 500 ms.
-    pub turns: TurnDetection,
-    /// `near_field` for a receiver at the ear, `far_field` for a hands-free set, empty for none. `near_field`.
-    pub noise_reduction: String,
-    /// The longest reply, in tokens, 1 to 4096. 1024.
-    pub max_output_tokens: u32,
-}
-
-/// How the server finds the end of what the caller says.
-#[derive(Clone, Debug, PartialEq)]
-pub enum TurnDetection {
-    /// By silence.
-    Silence {
-        /// How loud speech is at least, 0 to 1.
-        threshold: f32,
-        /// How much of what came before speech belongs to it, in ms.
-        prefix_padding_ms: u32,
-        /// How much silence ends it, in ms.
-        silence_ms: u32,
-    },
-    /// By meaning.
-    Meaning {
-        /// `low`, `medium`, `high` or `auto`: it waits for 8, 4 or 2 s at most.
-        eagerness: String,
-    },
-}
-
-impl Config {
-    /// The defaults, with this key and model.
-    pub fn new(key: ApiKey, model: impl Into<String>) -> Self {
-        Self {
-            key,
-            base_url: "https://api.openai.com".to_owned(),
-            model: model.into(),
-            voice: "marin".to_owned(),
-            speed: 1.0,
-            transcription_model: String::new(),
-            turns: TurnDetection::Silence { threshold: 0.5, prefix_padding_ms: 300, silence_ms: 500 },
-            noise_reduction: "near_field".to_owned(),
-            max_output_tokens: 1024,
-        }
-    }
-}
 
 /// The vendor.
 #[derive(Clone, Debug)]

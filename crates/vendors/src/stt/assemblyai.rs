@@ -11,7 +11,7 @@
 //!   more to an agent than capitals. Formatting is therefore off unless asked for.
 //! - `Terminate` says farewell: an abandoned session is billed until it times out.
 //!
-//! Source: AssemblyAI API reference, "Streaming", version 2025-05-12, and its Python SDK, read 2026-11.
+//! Source: AssemblyAI API reference, "Streaming", version 2025-05-12, and its Python SDK 1.8.2, read 2026-11.
 
 use std::{sync::Arc, time::Duration};
 

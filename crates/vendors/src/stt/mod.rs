@@ -15,6 +15,7 @@ pub mod deepgram;
 pub mod deepgram_flux;
 pub mod openai;
 
+mod form;
 mod ledger;
 mod line;
 mod message;

@@ -71,7 +71,7 @@ const ROOMS: &[Rights] = &[
     Rights { room: "local", rooms: &["audio", "contract", "stage"], test_rooms: &[],
              classes: &[Plain, Samples, Inference, Data, Async, Actors, Tracing, System] },
     Rights { room: "workers", rooms: &["audio", "contract", "stage"], test_rooms: &[],
-             classes: &[Plain, Wav, Data, Async, Actors, Web, Client, Crypto, Tls, Tracing] },
+             classes: &[Plain, Wav, Data, Async, Actors, Web, Client, Crypto, Tls, Tracing, System] },
     // What each provider's API looks like. No socket, no clock, no other vendor.
     Rights { room: "vendors", rooms: &["audio", "contract"], test_rooms: &[], classes: &[Plain, Data] },
     // The shell of the call. No socket and no vendor: it sees a leg as two channels, and workers as desks.

@@ -21,7 +21,7 @@
 //! | `response.output_audio.delta` | [`Exchange::Audio`] | plays it |
 //! | `response.output_audio_transcript.delta` | [`Exchange::Said`] | writes it down, as far as it was heard |
 //! | `response.function_call_arguments.done` | [`Exchange::Call`] | feeds [`Turnout::Returned`]; once all have returned, the reply follows by itself |
-//! | `response.done` | [`Exchange::ReplyDone`], unless it was cut or only called tools | knows that no more audio comes; also when the server cancelled it |
+//! | `response.done` | [`Exchange::ReplyDone`], unless it was cut | knows that no more audio comes; also when the server cancelled it, and when it only called tools |
 //! | `error`, `response.done` that failed twice, close | an error | opens another session with the conversation so far |
 //!
 //! Source: OpenAI API reference, "Realtime" (client and server events), and its Python SDK 3.51.0, read 2026-11.

@@ -460,12 +460,13 @@ fn tools_are_answered_when_the_response_is_done_and_all_have_returned() {
            8 < {}
            -> {}
            -> {}
+           => 1 done
            9 returned c2 eleven
            -> {}
            -> {CREATE}
            10 < {}
            11 < {}
-           => 1 audio 40 ms"#,
+           => 2 audio 40 ms"#,
         created("r"),
         call("c1", "f1", r#"{"day":"Friday"}"#),
         call("c2", "f2", ""),
@@ -514,10 +515,12 @@ fn a_call_that_never_returns_does_not_silence_the_others() {
            2 < {}
            => call c1 find_slot {{}}
            3 < {}
+           => 1 done
            4 < {}
            5 < {}
            => call c2 find_slot {{}}
            6 < {}
+           => 2 done
            7 returned c2 ten
            -> {{"type":"conversation.item.create","item":{{"type":"function_call_output","call_id":"c2","output":"ten"}}}}
            -> {CREATE}"#,

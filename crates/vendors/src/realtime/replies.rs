@@ -11,7 +11,7 @@ use crate::shape::json::protocol;
 /// The responses of a session: what came of each, and what of it is still wanted.
 ///
 /// A response that says something is a reply and gets the next number with its first word or sound. One that only calls tools
-/// gets none. Everything is known by the server's ids and never by order: what is late belongs to what was cancelled.
+/// gets its number when it is done: the call may be to end behind it. Everything is known by the server's ids and never by order: what is late belongs to what was cancelled.
 #[derive(Debug)]
 pub(super) struct Replies {
     wire: Format,
@@ -163,6 +163,7 @@ impl Replies {
             return true;
         }
         let (number, cut) = (found.number, found.cut);
+        let called = found.items.iter().any(|item| item.tool.is_some());
         if cut {
             // What began while our cancel was on its way was heard by nobody.
             let items = response.get("output").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
@@ -175,6 +176,9 @@ impl Replies {
             }
         } else if let Some(reply) = number {
             self.flush(reply, out);
+            out.push(Exchange::ReplyDone(reply));
+        } else if called {
+            let reply = self.number(text(response, "id"));
             out.push(Exchange::ReplyDone(reply));
         }
         number.is_some()

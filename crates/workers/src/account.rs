@@ -179,14 +179,17 @@ impl Account {
         Ok(pass)
     }
 
-    /// How long until a job would get past pause and breaker, seats aside; zero as a rule, `None` while a person keeps the
-    /// breaker open.
+    /// How long until a job may get past pause and breaker, seats aside; zero as a rule, and while a probe is out, which may end
+    /// at any moment; `None` while a person keeps the breaker open.
     pub fn wait(&self) -> Option<Duration> {
         let now = self.0.clock.now();
         let breaker = match self.steered() {
             Steer::Open => return None,
             Steer::Close => Duration::ZERO,
-            Steer::Auto => self.state().pause_left(Ticks::of(now), &self.0.rules),
+            Steer::Auto => match self.state() {
+                State { mode: Mode::HalfOpen, .. } => Duration::ZERO,
+                state => state.pause_left(Ticks::of(now), &self.0.rules),
+            },
         };
         Some(breaker.max(self.paused_for(now)))
     }

@@ -1,4 +1,4 @@
-//! Every way in which a provider fails, for each kind of job: what the asker hears, and when.
+//! Every way in which a provider fails that speaks or thinks: what the asker hears, and when.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -6,75 +6,13 @@ mod relay_theatre;
 
 use std::{rc::Rc, time::Duration};
 
-use operetta_contract::{
-    Complete, Completion, ErrorClass, Hearing, Next, Speech, Switch, Synthesize, Transcribe, Transcript,
-};
+use operetta_contract::{Complete, Completion, ErrorClass, Next, Speech, Synthesize};
+use operetta_stage::Policy;
 use operetta_workers::{
-    account::{AccountConfig, BreakerState, Steer},
+    account::{BreakerState, Steer},
     relay::RelayConfig,
 };
-use relay_theatre::{Asked, House, Notes, Part, Play, idle, ms, on_a_lane};
-
-/// What an asker heard, on a line: outputs by who spoke, switches, the end, and the time of each turn.
-trait Story {
-    fn story(&self) -> String;
-}
-
-fn switch(switch: &Switch) -> String {
-    format!("{}-{}->{}", switch.from, switch.error.code(), switch.to)
-}
-
-impl Story for Notes<Synthesize> {
-    fn story(&self) -> String {
-        let heard = self.heard.borrow();
-        let line = heard.iter().filter_map(|(at, event)| {
-            Some(match event {
-                Speech::Audio(audio) if audio[1] == 0 => format!("{}@{}", audio[0] as char, at.as_millis()),
-                Speech::Audio(audio) => (audio[0] as char).to_string(),
-                Speech::Words(_) => return None,
-                Speech::Switched(it) => switch(it),
-                Speech::Done => "done".into(),
-                Speech::Failed(error) => format!("{}@{}: {}", error.code(), at.as_millis(), error.detail),
-                Speech::Lost => "lost".into(),
-            })
-        });
-        line.collect::<Vec<_>>().join(" ")
-    }
-}
-
-impl Story for Notes<Complete> {
-    fn story(&self) -> String {
-        let heard = self.heard.borrow();
-        let line = heard.iter().filter_map(|(at, event)| {
-            Some(match event {
-                Completion::Text(text) if text.trim().is_empty() => return None,
-                Completion::Text(text) => text.trim().to_owned(),
-                Completion::Call(_) => "call".into(),
-                Completion::Switched(it) => switch(it),
-                Completion::Done(_) => format!("done@{}", at.as_millis()),
-                Completion::Failed(error) => format!("{}@{}: {}", error.code(), at.as_millis(), error.detail),
-                Completion::Lost => "lost".into(),
-            })
-        });
-        line.collect::<Vec<_>>().join(" ")
-    }
-}
-
-impl Story for Notes<Transcribe> {
-    fn story(&self) -> String {
-        let heard = self.heard.borrow();
-        let line = heard.iter().filter_map(|(at, event)| {
-            Some(match event {
-                Transcript::Partial(_) => return None,
-                Transcript::Final { text, flush } => format!("#{}[{}]", flush.map_or(-1, i64::from), text.trim()),
-                Transcript::Switched(it) => switch(it),
-                Transcript::Failed(error) => format!("{}@{}: {}", error.code(), at.as_millis(), error.detail),
-                Transcript::Lost => "lost".into(),
-            })
-        });
-        line.collect::<Vec<_>>().join(" ")
-    }
-}
+use relay_theatre::{House, Notes, Part, Play, SPRY, idle, ms, on_a_lane, story::Story};
 
 /// One job over these providers, and what was heard of it.
 fn check<J: Play>(scripts: &[&[Part]], story: &str)
@@ -167,83 +105,6 @@ fn to_hang_up_without_a_word_is_no_empty_success() {
     assert!(memory.suffices(&Completion::Done(Next::HangUp)));
 }
 
-/// A caller who says 1, 2, pauses, says 3, pauses.
-async fn two_turns(asked: &Asked<Transcribe>, between: Duration) {
-    speak(asked, &[1, 2]).await;
-    asked.feed(Hearing::Flush(1));
-    tokio::time::sleep(between).await;
-    speak(asked, &[3]).await;
-    asked.feed(Hearing::Flush(2));
-}
-
-async fn speak(asked: &Asked<Transcribe>, words: &[i16]) {
-    for word in words {
-        asked.feed(Hearing::Samples(vec![*word; 160]));
-        tokio::time::sleep(ms(20)).await;
-    }
-}
-
-fn check_listening(scripts: &[&[Part]], between: Duration, story: &str) {
-    on_a_lane(async {
-        let house = House::<Transcribe>::new(scripts, RelayConfig::default());
-        let mut asked = house.ask(Transcribe::example());
-        two_turns(&asked, between).await;
-        tokio::time::sleep(Duration::from_secs(5)).await;
-        assert_eq!(asked.notes.story(), story, "{scripts:?}");
-        drop(asked.lease.take());
-        house.assert_at_rest().await;
-    });
-}
-
-#[test]
-fn a_listener_that_falls_is_replaced_by_one_that_hears_what_was_not_settled() {
-    use ErrorClass::Unavailable;
-    check_listening(&[GOOD, GOOD], ms(200), "#1[1 2] #2[3]");
-    for (part, story) in [
-        (Part::Fail(0, Unavailable), "a-unavailable->b #1[1 2] #2[3]"),
-        (Part::Panic(0), "a-closed->b #1[1 2] #2[3]"),
-        (Part::Drop(0), "a-closed->b #1[1 2] #2[3]"),
-        (Part::Stall(0), "a-timeout->b #1[1 2] #2[3]"),
-        (Part::Signs, "a-timeout->b #1[1 2] #2[3]"),
-        (Part::Late(900), "a-timeout->b #1[1 2] #2[3]"),
-        (Part::Fail(1, Unavailable), "#1[1 2] a-unavailable->b #2[3]"),
-        (Part::Panic(1), "#1[1 2] a-closed->b #2[3]"),
-        (Part::Drop(1), "#1[1 2] a-closed->b #2[3]"),
-        (Part::Stall(1), "#1[1 2] a-timeout->b #2[3]"),
-        (Part::Twice, "#1[1 2] #2[3]"),
-        (Part::Empty, "#1[] #2[]"),
-    ] {
-        check_listening(&[&[part], GOOD], ms(200), story);
-    }
-}
-
-#[test]
-fn both_flushes_of_a_caller_who_goes_on_are_answered_by_the_next_listener() {
-    check_listening(&[&[Part::Stall(0)], GOOD], ms(20), "a-timeout->b #1[1 2] #2[3]");
-}
-
-#[test]
-fn a_listener_is_not_hurried_while_nobody_has_paused() {
-    on_a_lane(async {
-        let house = House::<Transcribe>::new(&[GOOD, GOOD], RelayConfig::default());
-        let mut asked = house.ask(Transcribe::example());
-        tokio::time::sleep(Duration::from_mins(10)).await;
-        speak(&asked, &[1]).await;
-        tokio::time::sleep(Duration::from_mins(10)).await;
-        asked.feed(Hearing::Flush(1));
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        assert_eq!(asked.notes.story(), "#1[1]");
-        drop(asked.lease.take());
-        house.assert_at_rest().await;
-    });
-}
-
-#[test]
-fn a_session_that_ends_by_itself_is_opened_again_where_it_was() {
-    let expiring = &[Part::Fail(1, ErrorClass::SessionExpired), Part::Good];
-    check_listening(&[expiring, GOOD], ms(200), "#1[1 2] #2[3]");
-}
-
 #[test]
 fn when_all_fail_the_asker_learns_who_and_why_in_time() {
     let dead = Part::Fail(0, ErrorClass::Unavailable);
@@ -272,23 +133,6 @@ where
         for provider in &house.providers {
             assert!(provider.asked.borrow().len() <= 2, "one more round at most");
         }
-        house.assert_at_rest().await;
-    });
-}
-
-#[test]
-fn all_listeners_dead_is_a_failure_within_the_time_of_a_flush() {
-    on_a_lane(async {
-        let silent = [Part::Stall(0); 9];
-        let house = House::<Transcribe>::new(&[&silent, &silent], RelayConfig::default());
-        let asked = house.ask(Transcribe::example());
-        tokio::time::sleep(Duration::from_secs(100)).await;
-        speak(&asked, &[1]).await;
-        asked.feed(Hearing::Flush(1));
-        asked.end().await;
-        let story = asked.notes.story();
-        assert!(story.starts_with("a-timeout->b b-timeout->a "), "{story}");
-        assert!(story.ends_with("unavailable@102520: every provider failed: a timeout, b timeout"), "{story}");
         house.assert_at_rest().await;
     });
 }
@@ -361,39 +205,37 @@ fn a_breaker_opens_and_the_next_jobs_do_not_wait_for_the_sick_one() {
     });
 }
 
-#[test]
-fn a_desk_without_a_seat_or_without_a_worker_is_passed() {
+/// A provider that cannot even be asked, by its own breaker or by its worker.
+fn check_unasked<J: Play>(story: impl Fn(&str) -> String)
+where
+    Notes<J>: Story,
+{
     on_a_lane(async {
-        use operetta_stage::{Playbill, Policy, Supervisor};
-        use operetta_workers::relay::Relay;
-        use relay_theatre::{Provider, SPRY, TIMES};
-        let bill = Playbill::new("main");
-        let providers = ['a', 'b'].map(|name| Provider::<Synthesize>::new(name, &[], AccountConfig::default()));
-        for (policy, code) in [(Policy { seats: 0, ..SPRY }, "busy"), (Policy { restarts: 0, ..SPRY }, "unavailable")] {
-            let desk = providers[0].desk(policy, &bill);
-            if code == "unavailable" {
-                providers[0].script.borrow_mut().push_back(Part::Panic(0));
-                let lone = providers[0].rung(desk.clone(), TIMES);
-                let fell =
-                    Supervisor::start(SPRY, &bill, move || Relay::new(vec![lone.clone()], RelayConfig::default()));
-                let house =
-                    House { bill: bill.clone(), clock: operetta_stage::Clock::system(), providers: vec![], desk: fell };
-                assert!(house.hear().await.story().contains("unavailable@"));
-                assert!(!desk.is_open());
-            }
-            let rungs = vec![providers[0].rung(desk, TIMES), providers[1].rung(providers[1].desk(SPRY, &bill), TIMES)];
-            let relay = Supervisor::start(SPRY, &bill, move || Relay::new(rungs.clone(), RelayConfig::default()));
-            let house = House {
-                bill: bill.clone(),
-                clock: operetta_stage::Clock::system(),
-                providers: providers.to_vec(),
-                desk: relay,
-            };
-            assert_eq!(house.hear().await.story(), format!("a-{code}->b b@50 b b b done"));
-            house.assert_at_rest().await;
-        }
-        assert!(providers[0].books().refused_desk >= 2);
+        let house = House::<J>::new(&[GOOD, GOOD], RelayConfig::default());
+        house.providers[0].account.steer(Steer::Open);
+        assert_eq!(house.hear().await.story(), story("breaker_open"));
+        assert_eq!(house.providers[0].books().refused_breaker, 1);
+        house.assert_at_rest().await;
+
+        let house = House::<J>::with_first(Policy { seats: 0, ..SPRY }, &[GOOD, GOOD]);
+        assert_eq!(house.hear().await.story(), story("busy"));
+        house.assert_at_rest().await;
+
+        // Its worker falls and is not raised again at once.
+        let house = House::<J>::with_first(Policy { restarts: 0, ..SPRY }, &[&[Part::Panic(0)], GOOD]);
+        assert_eq!(house.hear().await.story(), story("closed"));
+        assert_eq!(house.hear().await.story(), story("unavailable"));
+        assert_eq!(house.providers[0].books().refused_desk, 1);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(!house.hear().await.story().contains("->"), "it is back");
+        house.assert_at_rest().await;
     });
+}
+
+#[test]
+fn a_provider_that_cannot_be_asked_is_passed_at_once() {
+    check_unasked::<Synthesize>(|code| format!("a-{code}->b b@50 b b b done"));
+    check_unasked::<Complete>(|code| format!("a-{code}->b 0 1 2 3 done@200"));
 }
 
 #[test]

@@ -87,12 +87,13 @@ trait Honest: Play {
 
 impl Honest for Synthesize {
     fn check(heard: &[(Duration, Speech)]) {
-        let (mut at_work, mut pieces) = ("a".to_owned(), Vec::new());
+        let (mut at_work, mut pieces, mut signed) = ("a".to_owned(), Vec::new(), false);
         for (_, event) in heard {
             match event {
                 Speech::Switched(switch) => {
                     assert_eq!(*switch.from, *at_work, "who left was at work");
                     assert!(pieces.is_empty(), "nobody takes over what was begun");
+                    assert!(!signed, "of who fell before its first output, nothing was told");
                     at_work = switch.to.to_string();
                 }
                 Speech::Audio(audio) => {
@@ -100,7 +101,8 @@ impl Honest for Synthesize {
                     pieces.push(audio[1]);
                 }
                 Speech::Done => assert_eq!(pieces, [0, 1, 2, 3]),
-                Speech::Words(_) | Speech::Failed(_) => {}
+                Speech::Words(_) => signed = true,
+                Speech::Failed(_) => {}
                 Speech::Lost => panic!("the relay lost a job"),
             }
         }
@@ -116,7 +118,8 @@ impl Honest for Complete {
                 Completion::Text(text) => said.push_str(text),
                 Completion::Done(_) => assert_eq!(said.split_whitespace().collect::<String>(), "0123"),
                 Completion::Lost => panic!("the relay lost a job"),
-                Completion::Call(_) | Completion::Switched(_) | Completion::Failed(_) => {}
+                Completion::Switched(_) => assert!(said.is_empty() || !said.trim().is_empty(), "a blank was told"),
+                Completion::Call(_) | Completion::Failed(_) => {}
             }
         }
         assert!("0123".starts_with(&said.split_whitespace().collect::<String>()), "{said}");

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
 pub(crate) mod parts;
+pub(crate) mod story;
 
 use std::{
     cell::{Cell, RefCell},
@@ -19,7 +20,7 @@ use operetta_contract::{Complete, Entry, ErrorClass, JobId, Meaning, Synthesize,
 use operetta_stage::{Ask, Clock, Desk, Kind, Lease, Metered, Playbill, Policy, Supervisor, Told};
 use operetta_workers::{
     account::{Account, AccountConfig, AccountSnapshot},
-    relay::{Relay, RelayConfig, Resume, Rung, Times},
+    relay::{Relay, RelayConfig, Resume, Rung, Shelf, Times},
 };
 use tokio::sync::Notify;
 
@@ -59,6 +60,8 @@ pub(crate) enum Part {
     Drop(u32),
     /// Answers everything twice.
     Twice,
+    /// Takes nothing from its feed for so many ms; then all of it.
+    Deaf(u64),
 }
 
 /// How many outputs a good answer has.
@@ -221,12 +224,37 @@ impl<J: Play> House<J> {
     }
 
     pub(crate) fn with(scripts: &[&[Part]], config: RelayConfig, account: AccountConfig, seed: u64) -> Self {
+        Self::build(scripts, SPRY, account, move |rungs| Relay::new(rungs, config).with_seed(seed))
+    }
+
+    /// Providers `a`, `b` .., the first of which has a worker under this policy.
+    pub(crate) fn with_first(policy: Policy, scripts: &[&[Part]]) -> Self {
+        Self::build(scripts, policy, AccountConfig::default(), |rungs| Relay::new(rungs, RelayConfig::default()))
+    }
+
+    /// Providers `a`, `b` .. whose relay looks on a shelf first.
+    pub(crate) fn with_shelf(scripts: &[&[Part]], shelf: Rc<dyn Shelf<J>>) -> Self {
+        let relay = move |rungs| Relay::new(rungs, RelayConfig::default()).with_shelf(Rc::clone(&shelf));
+        Self::build(scripts, SPRY, AccountConfig::default(), relay)
+    }
+
+    fn build(
+        scripts: &[&[Part]],
+        first: Policy,
+        account: AccountConfig,
+        relay: impl Fn(Vec<Rung<J>>) -> Relay<J> + 'static,
+    ) -> Self {
         let names = 'a'..='z';
         let providers: Vec<_> =
             scripts.iter().zip(names).map(|(script, name)| Provider::new(name, script, account)).collect();
         let bill = Playbill::new("main");
-        let rungs: Vec<_> = providers.iter().map(|provider| provider.rung(provider.desk(SPRY, &bill), TIMES)).collect();
-        let desk = Supervisor::start(SPRY, &bill, move || Relay::new(rungs.clone(), config).with_seed(seed));
+        let policies = std::iter::once(first).chain(std::iter::repeat(SPRY));
+        let rungs: Vec<_> = providers
+            .iter()
+            .zip(policies)
+            .map(|(provider, policy)| provider.rung(provider.desk(policy, &bill), TIMES))
+            .collect();
+        let desk = Supervisor::start(SPRY, &bill, move || relay(rungs.clone()));
         Self { bill, clock: Clock::system(), providers, desk }
     }
 

@@ -117,6 +117,11 @@ async fn listen(part: Part, ask: Ask<Transcribe>) {
     if let Part::Fail(0, _) | Part::Panic(0) | Part::Drop(0) = part {
         return end(part, answer).await;
     }
+    if let Part::Deaf(deaf) = part
+        && is_cancelled_within(&answer, Duration::from_millis(deaf)).await
+    {
+        return;
+    }
     while let Some(piece) = feed.recv().await {
         let number = match piece {
             Hearing::Samples(samples) => {

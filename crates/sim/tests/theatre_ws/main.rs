@@ -4,6 +4,7 @@
 
 mod assemblyai;
 mod client;
+mod codecs;
 mod deepgram_flux;
 mod deepgram_listen;
 mod deepgram_speak;

@@ -1,6 +1,7 @@
 //! The lane's way out: two HTTP clients set up for calls, and what every worker needs to know of a connection.
 
 mod fault;
+mod look;
 mod reply;
 mod sight;
 mod tls;
@@ -22,6 +23,7 @@ use futures_util::{Sink, Stream};
 use operetta_contract::{ErrorClass, HeaderValue, HttpRequest, Method, ProviderError, SocketRequest};
 use tokio::time::timeout;
 
+pub use self::look::{Knocked, Looked, tls_of};
 pub(crate) use self::{fault::of_read, reply::Reply};
 use self::{sight::Sight, wire::Wired};
 

@@ -174,6 +174,7 @@ impl Api {
             ("/v3/ws", true) => Self::AssemblyAi,
             ("/v1/realtime", true) => Self::OpenAiRealtime,
             (path, false) if STATUS.contains(&path) => Self::Status,
+            (path, false) if path.strip_prefix("/v1/models/").is_some_and(|rest| is_one_step(rest, "")) => Self::Status,
             (_, false) if voice.is_some_and(|rest| is_one_step(rest, "/stream")) => Self::ElevenLabsStream,
             (_, true)
                 if voice.is_some_and(|rest| {
@@ -183,6 +184,7 @@ impl Api {
                 Self::ElevenLabsSocket
             }
             (_, false) if model.is_some_and(|rest| is_one_step(rest, ":streamGenerateContent")) => Self::Gemini,
+            (_, false) if model.is_some_and(|rest| is_one_step(rest, "") && !rest.contains(':')) => Self::Status,
             _ => return None,
         })
     }
@@ -194,7 +196,7 @@ fn is_one_step(rest: &str, end: &str) -> bool {
 }
 
 /// Paths of requests that cost nothing: OpenAI's and Anthropic's models, ElevenLabs' models, user and voices, Google's voices
-/// and models, Deepgram's projects.
+/// and models, Deepgram's projects and its word on a token. One model of a list has a page of its own.
 const STATUS: [&str; 7] =
     ["/v1/models", "/v1/user", "/v1/voices", "/v2/voices", "/v1beta/models", "/v1/projects", "/v1/auth/token"];
 
@@ -290,6 +292,9 @@ mod tests {
             ("/v1/speak", false, Some(Api::DeepgramSpeak)),
             ("/v1/speak", true, Some(Api::DeepgramSpeakSocket)),
             ("/v1/models", false, Some(Api::Status)),
+            ("/v1/models/gpt-5.6-luna", false, Some(Api::Status)),
+            ("/v1beta/models/gemini-3.5-flash", false, Some(Api::Status)),
+            ("/v1beta/models/gemini-3.5-flash:countTokens", false, None),
             ("/", false, None),
         ] {
             assert_eq!(Api::at(path, wants_socket), api, "{path}");

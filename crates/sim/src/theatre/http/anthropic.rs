@@ -1,4 +1,4 @@
-//! Anthropic `POST /v1/messages` (reference 5.1).
+//! Anthropic `POST /v1/messages`: its API reference and Python SDK 2.10.0, November 2026.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Deepgram `POST /v1/speak` (reference 3.7).
+//! Deepgram `POST /v1/speak`: its API reference and Python SDK 7.16.0, November 2026.
 
 use operetta_audio::{Encoding, Format};
 

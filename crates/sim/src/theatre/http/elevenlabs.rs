@@ -1,4 +1,4 @@
-//! ElevenLabs `POST /v1/text-to-speech/{voice}/stream` (reference 3.2).
+//! ElevenLabs `POST /v1/text-to-speech/{voice}/stream`: its API reference and Python SDK 2.78.0, November 2026.
 
 use operetta_audio::{Encoding, Format};
 use serde_json::Value;

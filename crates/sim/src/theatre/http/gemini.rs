@@ -1,4 +1,4 @@
-//! Gemini `POST /v1beta/models/{model}:streamGenerateContent` (reference 5.5).
+//! Gemini `POST /v1beta/models/{model}:streamGenerateContent`: the REST reference of the Gemini API v1beta, November 2026.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Google `POST /v1/text:synthesize` (reference 3.6).
+//! Google `POST /v1/text:synthesize`: the REST reference of Cloud Text-to-Speech v1, November 2026.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use operetta_audio::{Encoding, Format};

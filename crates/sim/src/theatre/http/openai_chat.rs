@@ -1,4 +1,4 @@
-//! OpenAI `POST /v1/chat/completions` (reference 5.2).
+//! OpenAI `POST /v1/chat/completions`: its API reference and Python SDK 3.51.0, November 2026.
 
 use std::time::Duration;
 

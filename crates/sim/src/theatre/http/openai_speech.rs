@@ -1,4 +1,4 @@
-//! OpenAI `POST /v1/audio/speech` (reference 3.1).
+//! OpenAI `POST /v1/audio/speech`: its API reference and Python SDK 3.51.0, November 2026.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};

@@ -113,7 +113,7 @@ fn with_status(status: u16, code: &str, answer: Answer) -> Answer {
     Answer { status, error: Some(code.to_owned()), ..answer }
 }
 
-/// Shape: reference 3.1; the codes of OpenAI's SDK 3.51.0.
+/// Shape and codes: OpenAI's guide to errors and its Python SDK 3.51.0.
 fn openai(fault: &Fault) -> Words {
     let error = |status, kind: &str, code: Option<&str>, message: String, param: Option<&str>| Words {
         status,
@@ -163,7 +163,7 @@ fn openai(fault: &Fault) -> Words {
     }
 }
 
-/// Shape: reference 3.2.
+/// Shape: ElevenLabs' guide to errors; validation as FastAPI words it.
 fn elevenlabs(fault: &Fault) -> Words {
     let detail = |status: u16, word: &str, message: &str| Words {
         status,
@@ -192,7 +192,7 @@ fn elevenlabs(fault: &Fault) -> Words {
     }
 }
 
-/// Shape: reference 3.6 and 5.5, of all of Google's JSON APIs.
+/// Shape: of all of Google's JSON APIs (google.rpc.Status as JSON).
 fn google(fault: &Fault) -> Words {
     let error = |status: u16, word: &str, message: String, details: Value| Words {
         status,
@@ -251,7 +251,7 @@ fn google(fault: &Fault) -> Words {
     }
 }
 
-/// Shape: reference 3.7; bodies about JSON have the other one.
+/// Shape: Deepgram's guide to errors; bodies about JSON have the other one.
 fn deepgram(fault: &Fault) -> Words {
     let error = |status: u16, code: &str, message: String| Words {
         status,
@@ -283,7 +283,7 @@ fn deepgram(fault: &Fault) -> Words {
     }
 }
 
-/// Shape: reference 5.1.
+/// Shape: Anthropic's guide to errors.
 fn anthropic(fault: &Fault) -> Words {
     let error = |status: u16, kind: &str, message: String| Words {
         status,

@@ -1,4 +1,4 @@
-//! OpenAI `POST /v1/audio/transcriptions` (reference 4.4).
+//! OpenAI `POST /v1/audio/transcriptions`: its API reference and Python SDK 3.51.0, November 2026.
 
 use serde_json::json;
 

@@ -6,20 +6,31 @@ use operetta_call as call;
 use operetta_session::{Agent, Agents};
 use operetta_wire::PhoneNumber;
 
-use crate::config::{self, Settings};
+use crate::{
+    config::{self, Settings},
+    providers::embedded_voice,
+};
 
 /// All agents of the configuration, which has checked that the default one is among them.
 pub(crate) fn agents(settings: &Settings, voice: &str) -> Option<Agents> {
     let (default, others): (Vec<_>, Vec<_>) =
         settings.agents.iter().partition(|(name, _)| **name == settings.default_agent);
     let (name, default) = default.first()?;
-    Some(Agents::new(agent(name, default, voice), others.iter().map(|(name, other)| agent(name, other, voice))))
+    let agent = |name: &str, wanted: &config::Agent| agent(name, wanted, settings, voice);
+    Some(Agents::new(agent(name, default), others.iter().map(|(name, other)| agent(name, other))))
 }
 
-fn agent(name: &str, agent: &config::Agent, default_voice: &str) -> Agent {
+fn agent(name: &str, agent: &config::Agent, settings: &Settings, default_voice: &str) -> Agent {
+    // Who leads a whole conversation is asked in the agent's voice. Voices of lists have their place there, where each is another
+    // one; embedded ones that are alone have this.
+    let leader = agent.realtime.first();
+    let voice = leader.map_or_else(
+        || embedded_voice(agent, agent.speaker(), default_voice).to_owned(),
+        |leader| settings.voice_at(agent, leader).unwrap_or_else(|| "default".to_owned()),
+    );
     Agent {
         name: name.into(),
-        voice: if agent.voice == "default" { default_voice } else { &agent.voice }.into(),
+        voice: voice.into(),
         language: agent.language.as_str().into(),
         prompt: agent.prompt.as_str().into(),
         numbers: agent.numbers.iter().filter_map(|number| PhoneNumber::read(number)).collect(),
@@ -30,6 +41,7 @@ fn agent(name: &str, agent: &config::Agent, default_voice: &str) -> Agent {
                 config::Mode::Full => call::Mode::Full,
             },
             barge_in: agent.barge_in,
+            whole: leader.is_some(),
             on_failure: match agent.on_failure {
                 config::OnFailure::Retry => call::OnFailure::Retry,
                 config::OnFailure::Transfer => call::OnFailure::Transfer,

@@ -3,9 +3,15 @@
 pub mod call;
 pub mod check_config;
 mod demo;
+mod doctor;
+mod providers;
 pub mod serve;
+mod speak;
 
-use std::process::ExitCode;
+use std::{
+    io::{self, ErrorKind},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 
@@ -22,6 +28,9 @@ enum Command {
     Serve(serve::Serve),
     Call(Box<call::Call>),
     CheckConfig(check_config::CheckConfig),
+    Providers(providers::Providers),
+    Doctor(doctor::Doctor),
+    Speak(speak::Speak),
 }
 
 impl Cli {
@@ -31,6 +40,17 @@ impl Cli {
             Command::Serve(serve) => serve.run(),
             Command::Call(call) => call.run(),
             Command::CheckConfig(check) => check.run(),
+            Command::Providers(providers) => providers.run(),
+            Command::Doctor(doctor) => doctor.run(),
+            Command::Speak(speak) => speak.run(),
         }
+    }
+}
+
+/// A reader that has seen enough (`| head`) closes the pipe: that is no failure of ours.
+fn is_printed(printed: &io::Result<()>) -> bool {
+    match printed {
+        Ok(()) => true,
+        Err(error) => error.kind() == ErrorKind::BrokenPipe,
     }
 }

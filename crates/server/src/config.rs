@@ -28,13 +28,13 @@ pub use self::{
     audit::Effective,
     layers::environment,
     problem::{Origin, Problem, ProblemKind, Problems},
-    providers::{Api, Embedded, OnFailure, Patience, Provider, Roles},
+    providers::{Api, Audio, Embedded, OnFailure, Patience, Provider, Roles},
     public_url::PublicUrl,
     reference::{aliases_table, apis_table, json_schema, settings_table},
     server_url::ServerUrl,
     settings::{
-        Admin, Agent, Drain, Exotel, Http, LegLimits, Lines, Log, LogFormat, Mode, Recording, Settings, Speech, Timing,
-        TtsProvider, Twilio,
+        Admin, Agent, Drain, Exotel, Http, LegLimits, Lines, Log, LogFormat, Mode, Phrases, Recording, Settings,
+        Speech, Timing, TtsProvider, Twilio,
     },
 };
 use self::{

@@ -2,11 +2,16 @@
 //! are those of docs/METRICS.md.
 
 mod catalogue;
+mod faults;
 mod gather;
 mod process;
+mod providers;
 mod requests;
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicU64},
+};
 
 use operetta_session::Tally;
 use operetta_stage::Playbill;
@@ -19,7 +24,7 @@ use prometheus_client::{
 };
 use tokio::sync::watch;
 
-use crate::{leg::LegTally, routes::health::Readiness};
+use crate::{leg::LegTally, providers::Listed, routes::health::Readiness};
 
 pub use catalogue::Metric;
 use gather::{Series, Value};
@@ -40,8 +45,14 @@ pub struct Sources {
     pub recorder: Option<Recorder>,
     /// How many calls may be admitted.
     pub capacity: usize,
+    /// Requests served.
+    pub requests: Requests,
     /// The legs of all lanes.
     pub legs: Arc<LegTally>,
+    /// The providers in use.
+    pub providers: Vec<Listed>,
+    /// The most legs that were seen lost; 0 at first.
+    pub legs_lost: AtomicU64,
     /// Whether the node wants calls.
     pub readiness: watch::Receiver<Readiness>,
 }
@@ -50,10 +61,10 @@ impl Metrics {
     /// The content type of what [`Self::render`] returns (OpenMetrics 1.0).
     pub const CONTENT_TYPE: &'static str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-    /// The metrics of these sources and requests.
-    pub fn new(sources: Sources, requests: &Requests) -> Self {
+    /// The metrics of these sources.
+    pub fn new(sources: Sources) -> Self {
         let mut registry = Registry::default();
-        requests.register(&mut registry);
+        sources.requests.register(&mut registry);
         registry.register_collector(Box::new(sources));
         Self(registry)
     }

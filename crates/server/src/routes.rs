@@ -3,6 +3,7 @@
 mod exotel;
 pub mod health;
 mod request;
+pub mod steering;
 mod twilio;
 mod twiml;
 

@@ -114,6 +114,7 @@ async fn run(
         let house = &looking;
         App::new()
             .configure(routes::health::configure(house.readiness.clone()))
+            .configure(routes::steering::configure(house.listed()))
             .app_data(metrics)
             .route("/metrics", web::get().to(scrape))
     })

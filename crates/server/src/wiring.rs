@@ -5,7 +5,7 @@ use std::{
     rc::Rc,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -23,7 +23,7 @@ use crate::{
     config::{PublicUrl, Settings},
     leg::{LegSettings, LegTally},
     metrics::{Metrics, Requests, Sources},
-    providers::Providers,
+    providers::{Listed, Providers},
     routes::{Busy, CallOpener, Edge, ExotelEdge, Grants, TwilioEdge, Upgrade, health::Readiness},
 };
 
@@ -186,7 +186,7 @@ impl<P: Providers> House<P> {
             admission: self.admission.clone(),
             limits: Limits { start_ms: self.settings.http.leg.start_secs as u32 * 1000 },
             leg_stall_ms: self.settings.http.leg.stall_ms as u32,
-            casting: self.providers.desks(policy, bill).into(),
+            casting: self.providers.casting(policy, bill),
             recorder: self.recorder.clone(),
             draining: self.ending.clone(),
         };
@@ -248,17 +248,31 @@ impl<P: Providers> House<P> {
         self.lanes.iter().all(|(_, tally)| tally.phrases.read() >= greetings)
     }
 
+    /// The providers that have an account.
+    pub(crate) fn listed(&self) -> Vec<Listed> {
+        self.providers.listed()
+    }
+
     /// What operators scrape.
     pub(crate) fn metrics(&self, front: Playbill) -> Metrics {
         let sources = Sources {
-            bills: self.lanes.iter().map(|(bill, _)| bill.clone()).chain([front]).collect(),
+            bills: self
+                .lanes
+                .iter()
+                .map(|(bill, _)| bill.clone())
+                .chain(self.providers.bills())
+                .chain([front])
+                .collect(),
             tallies: self.lanes.iter().map(|(_, tally)| Arc::clone(tally)).collect(),
             recorder: self.recorder.clone(),
             legs: Arc::clone(&self.legs),
+            requests: self.requests.clone(),
             capacity: self.settings.http.max_calls,
+            providers: self.providers.listed(),
+            legs_lost: AtomicU64::new(0),
             readiness: self.readiness.clone(),
         };
-        Metrics::new(sources, &self.requests)
+        Metrics::new(sources)
     }
 
     /// How long calls may go on once no new ones are wanted.

@@ -255,6 +255,14 @@ fn what_cannot_work_is_refused_with_a_hint() {
             "providers.gemini.breaker_longest_secs: expected at least breaker_pause_secs, which is 90".to_owned(),
         ),
         (
+            "[providers.anthropic]\nvoice = \"x\"".to_owned(),
+            "providers.anthropic.voice: anthropic has no such option".to_owned(),
+        ),
+        (
+            "[providers.openai_transcriptions]\nkeyterms = [\"Asha\"]".to_owned(),
+            "providers.openai_transcriptions.keyterms: openai_transcriptions has no such option".to_owned(),
+        ),
+        (
             "[agents.asha.voices]\nelevenlab = \"x\"".to_owned(),
             "agents.asha.voices.elevenlab: there is no provider \"elevenlab\" (did you mean `elevenlabs`?)".to_owned(),
         ),

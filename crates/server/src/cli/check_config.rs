@@ -1,13 +1,14 @@
 //! `operetta check-config`.
 
 use std::{
-    io::{self, ErrorKind, Write},
+    io::{self, Write},
     path::PathBuf,
     process::ExitCode,
 };
 
 use clap::Args;
 
+use super::is_printed;
 use crate::config::{self, Effective, Inspection};
 
 /// The exit code of a configuration with problems.
@@ -46,14 +47,6 @@ impl CheckConfig {
     }
 }
 
-/// A reader that has seen enough (`| head`) closes the pipe: that is no failure of ours.
-fn is_printed(printed: &io::Result<()>) -> bool {
-    match printed {
-        Ok(()) => true,
-        Err(error) => error.kind() == ErrorKind::BrokenPipe,
-    }
-}
-
 fn print_schema(mut out: impl Write) -> io::Result<()> {
     writeln!(out, "{:#}", config::json_schema())
 }
@@ -81,7 +74,7 @@ fn print_findings(found: &Inspection, mut out: impl Write, mut err: impl Write) 
 mod tests {
     use std::io::{self, ErrorKind, Write};
 
-    use super::{is_printed, print_findings, print_schema, print_tables};
+    use super::{super::is_printed, print_findings, print_schema, print_tables};
     use crate::config::{self, Inspection};
 
     /// A pipe whose reader has gone.

@@ -13,7 +13,7 @@ use crate::{
     banner,
     config::{self, Problems, Settings},
     logging,
-    providers::{self, Providers},
+    providers::{Configured, Providers},
     serve::{Addresses, serve},
 };
 
@@ -52,10 +52,10 @@ impl Serve {
         }
         // One careless feature compiles a second provider in, and then rustls refuses to guess.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let providers = match providers::embedded(&settings) {
+        let providers = match Configured::start(&settings) {
             Ok(providers) => providers,
             Err(error) => {
-                complain(&format!("the embedded speech cannot start: {error}"));
+                complain(&error.to_string());
                 return ExitCode::FAILURE;
             }
         };

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 
 use super::{
     hint,
-    providers::{Embedded, Provider},
+    providers::{Api, Embedded, Provider},
     rules::Rules,
     settings::{Agent, Settings},
 };
@@ -16,6 +16,12 @@ use super::{
 pub(super) const CAST: [Role; 4] = [Role::Stt, Role::Llm, Role::Tts, Role::Realtime];
 
 impl Settings {
+    /// The voice that an agent has at a provider: its own one, or the provider's.
+    pub fn voice_at(&self, agent: &Agent, provider: &str) -> Option<String> {
+        let usual = || self.providers.get(provider)?.voice.clone();
+        agent.voices.get(provider).cloned().or_else(usual)
+    }
+
     /// The providers that some agent uses, embedded ones apart, each with the names of those agents.
     pub fn active_providers(&self) -> BTreeMap<&str, Vec<&str>> {
         let mut active: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -116,9 +122,36 @@ impl Rules<'_> {
             let what = "plain http to another machine: keys and callers' words could be read on the way";
             self.add(&format!("{key}.base_url"), what.to_owned(), Some(help));
         }
+        self.options(name, provider);
         if provider.breaker_longest_secs < provider.breaker_pause_secs {
             let what = format!("expected at least breaker_pause_secs, which is {}", provider.breaker_pause_secs);
             self.add(&format!("{key}.breaker_longest_secs"), what, None);
+        }
+    }
+
+    /// An option that an API does not have would be ignored without a word.
+    fn options(&mut self, name: &str, provider: &Provider) {
+        let Some(api) = provider.api else { return };
+        let (role, streams) = (api.role(), matches!(api.role(), Role::Stt) && api.is_socket());
+        let options = [
+            ("model", provider.model.is_some(), api.has_model() || api == Api::GoogleSpeech),
+            ("voice", provider.voice.is_some(), api.has_voice()),
+            ("max_tokens", provider.max_tokens.is_some(), role == Role::Llm),
+            ("reasoning_effort", provider.reasoning_effort.is_some(), matches!(api, Api::OpenaiChat | Api::Gemini)),
+            ("keyterms", !provider.keyterms.is_empty(), streams),
+            ("audio", provider.audio.is_some(), api == Api::OpenaiSpeech),
+            ("transcription_model", provider.transcription_model.is_some(), api == Api::OpenaiRealtime),
+            ("path", provider.path.is_some(), api == Api::OpenaiTranscriptions),
+            ("opt_out", provider.opt_out, api.can_opt_out()),
+            ("first_ms", provider.first_ms.is_some(), role != Role::Stt),
+            ("gap_ms", provider.gap_ms.is_some(), role != Role::Stt),
+            ("flush_ms", provider.flush_ms.is_some(), role == Role::Stt),
+        ];
+        for (option, given, known) in options {
+            if given && !known {
+                let key = format!("providers.{name}.{option}");
+                self.add(&key, format!("{} has no such option", api.as_str()), None);
+            }
         }
     }
 
@@ -141,7 +174,7 @@ impl Rules<'_> {
 
     /// Every agent that speaks through a provider has a voice there: its own, or the provider's.
     fn voices(&mut self, name: &str, provider: &Provider) {
-        if provider.voice.is_some() || !provider.api.is_some_and(super::Api::has_voice) {
+        if provider.voice.is_some() || !provider.api.is_some_and(Api::has_voice) {
             return;
         }
         let settings = self.settings;

@@ -25,9 +25,31 @@ pub struct Provider {
     /// The model, by the provider's name for it.
     #[schemars(length(min = 1, max = 200))]
     pub model: Option<String>,
+    /// The model that writes down what callers say; of `openai_realtime`, which works without.
+    #[schemars(length(min = 1, max = 200))]
+    pub transcription_model: Option<String>,
     /// The voice of agents that name none in `voices`, by the provider's name or id for it.
     #[schemars(length(min = 1, max = 200))]
     pub voice: Option<String>,
+    /// The longest reply, in tokens; of models. 400 is a minute and a half of speech.
+    #[schemars(range(min = 16, max = 32_768))]
+    pub max_tokens: Option<u32>,
+    /// How much a model thinks before it speaks, in the API's words (`none`, `minimal`, `low`); of `openai_chat` and `gemini`.
+    #[schemars(length(min = 1, max = 32))]
+    pub reasoning_effort: Option<String>,
+    /// Names and words that are expected from callers; of streaming recognisers.
+    #[serde(default)]
+    #[schemars(length(max = 100), inner(length(min = 1, max = 100)))]
+    pub keyterms: Vec<String>,
+    /// What the audio comes as; of `openai_speech`, for servers that do not make the API's own 24 kHz samples. Without it, `pcm`.
+    #[schemars(with = "Audio")]
+    pub audio: Option<Audio>,
+    /// Where the API is below `base_url`; of `openai_transcriptions`: whisper.cpp has it at `/inference`.
+    #[schemars(length(min = 2, max = 200), extend("format" = "url-path"))]
+    pub path: Option<String>,
+    /// Keep audio and text out of the maker's training and history, which may cost more; of Deepgram and ElevenLabs.
+    #[serde(default)]
+    pub opt_out: bool,
     /// A file of root certificates (PEM) to be trusted besides the public ones: for servers with a certificate of your own.
     #[schemars(with = "Option<String>", length(min = 1, max = 4096))]
     pub ca_file: Option<PathBuf>,
@@ -85,6 +107,18 @@ impl Provider {
         let own = self.api.map_or("", Api::base_url);
         self.base_url.as_ref().map_or(own, ServerUrl::as_str)
     }
+}
+
+/// What audio comes as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Audio {
+    /// Samples of 16 bits at 24 kHz without a header.
+    Pcm,
+    /// Samples behind a header that says what they are.
+    Wav,
+    /// MPEG layer 3.
+    Mp3,
 }
 
 /// The APIs that the engine speaks.
@@ -224,6 +258,26 @@ impl Api {
         matches!(self.role(), Role::Tts | Role::Realtime)
     }
 
+    /// Whether its makers offer to keep nothing of what they get.
+    pub const fn can_opt_out(self) -> bool {
+        match self {
+            Self::DeepgramFlux
+            | Self::DeepgramListen
+            | Self::DeepgramSpeak
+            | Self::DeepgramSpeakSocket
+            | Self::Elevenlabs
+            | Self::ElevenlabsSocket => true,
+            Self::Anthropic
+            | Self::Assemblyai
+            | Self::Gemini
+            | Self::GoogleSpeech
+            | Self::OpenaiChat
+            | Self::OpenaiRealtime
+            | Self::OpenaiSpeech
+            | Self::OpenaiTranscriptions => false,
+        }
+    }
+
     /// How long it is waited for unless its entry says otherwise.
     pub const fn patience(self) -> Patience {
         self.row().patience
@@ -282,8 +336,8 @@ pub struct Roles {
     /// Who speaks. `embedded` is what `speech.tts` says; `hibari` and `flite` insist on one of its voices.
     #[schemars(length(min = 1, max = 8), inner(length(min = 1, max = 64)))]
     pub tts: Vec<String>,
-    /// Who listens, thinks and speaks at once, in place of the three lists; empty for nobody.
-    #[schemars(length(max = 8), inner(length(min = 1, max = 64)))]
+    /// Who listens, thinks and speaks at once, in place of the three lists, which take over when it fails; empty for nobody.
+    #[schemars(length(max = 1), inner(length(min = 1, max = 64)))]
     pub realtime: Vec<String>,
     /// Start the next model too when the first has said nothing for this long, and take whoever is first; 0 never does. Costs
     /// requests.

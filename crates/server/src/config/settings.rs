@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::{
-    providers::{OnFailure, Provider, Roles},
+    providers::{Embedded, OnFailure, Provider, Roles},
     public_url::PublicUrl,
 };
 
@@ -39,6 +39,8 @@ pub struct Settings {
     pub roles: Roles,
     /// The providers by name: `a` to `z`, digits, `-` and `_`, at most 64 characters. Those that no list names are not used.
     pub providers: BTreeMap<String, Provider>,
+    /// What is said in many calls, rendered once.
+    pub phrases: Phrases,
     /// Waits and limits of a call, for agents that do not set their own.
     pub timing: Timing,
     /// Fixed lines of a call, for agents that do not set their own.
@@ -230,7 +232,7 @@ pub struct Agent {
     #[schemars(length(min = 1, max = 8), inner(length(min = 1, max = 64)))]
     pub tts: Vec<String>,
     /// Who does all three at once, instead of `roles.realtime`.
-    #[schemars(length(max = 8), inner(length(min = 1, max = 64)))]
+    #[schemars(length(max = 1), inner(length(min = 1, max = 64)))]
     pub realtime: Vec<String>,
     /// When to start the next model too, instead of `roles.llm_hedge_ms`.
     #[schemars(range(min = 0, max = 10_000))]
@@ -264,6 +266,11 @@ impl Agent {
             Role::Tts => &self.tts,
             Role::Realtime => &self.realtime,
         }
+    }
+
+    /// The engine inside the program that speaks for this agent, if one does.
+    pub fn speaker(&self) -> Embedded {
+        self.tts.iter().find_map(|name| Embedded::named(name)).unwrap_or(Embedded::Any)
     }
 }
 
@@ -338,6 +345,21 @@ pub struct Lines {
     /// Said when the caller spoke and speech recognition is not there: keys still work.
     #[schemars(length(min = 1, max = 500))]
     pub use_keys: String,
+}
+
+/// What is said in many calls, rendered once by providers over the network.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Phrases {
+    /// Folder in which phrases outlive the process; made if it is missing.
+    #[schemars(with = "String", length(min = 1, max = 4096))]
+    pub dir: PathBuf,
+    /// How much the folder may hold; 0 for nothing.
+    #[schemars(range(min = 0, max = 1_099_511_627_776_u64))]
+    pub disk_bytes: u64,
+    /// How much is kept in memory.
+    #[schemars(range(min = 0, max = 68_719_476_736_u64))]
+    pub memory_bytes: u64,
 }
 
 /// Stereo recordings of calls.

@@ -31,6 +31,25 @@ pub enum Metric {
     LegsEnded,
     Jobs,
     JobsOpen,
+    ProviderRequests,
+    ProviderRejections,
+    ProviderErrors,
+    ProviderFirstOutput,
+    ProviderRetries,
+    ProviderFallbacks,
+    ProviderTakeovers,
+    ProviderHedges,
+    ProviderHedgesWon,
+    ProviderQueue,
+    ProviderInUse,
+    ProviderPaused,
+    BreakerState,
+    BreakerOpened,
+    BreakerSteered,
+    ProviderAudio,
+    ProviderCharacters,
+    ProviderTokens,
+    Faults,
     ActorInstances,
     ActorDepth,
     ActorDepthMax,
@@ -53,7 +72,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric, in the order in which they are exported.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 64] = [
         Self::BuildInfo,
         Self::CallsStarted,
         Self::CallsEnded,
@@ -81,6 +100,25 @@ impl Metric {
         Self::LegsEnded,
         Self::Jobs,
         Self::JobsOpen,
+        Self::ProviderRequests,
+        Self::ProviderRejections,
+        Self::ProviderErrors,
+        Self::ProviderFirstOutput,
+        Self::ProviderRetries,
+        Self::ProviderFallbacks,
+        Self::ProviderTakeovers,
+        Self::ProviderHedges,
+        Self::ProviderHedgesWon,
+        Self::ProviderQueue,
+        Self::ProviderInUse,
+        Self::ProviderPaused,
+        Self::BreakerState,
+        Self::BreakerOpened,
+        Self::BreakerSteered,
+        Self::ProviderAudio,
+        Self::ProviderCharacters,
+        Self::ProviderTokens,
+        Self::Faults,
         Self::ActorInstances,
         Self::ActorDepth,
         Self::ActorDepthMax,
@@ -125,6 +163,7 @@ impl Metric {
         self.row().2
     }
 
+    #[expect(clippy::too_many_lines, reason = "it is a table")]
     const fn row(self) -> (&'static str, MetricType, &'static str) {
         use MetricType::{Counter, Gauge, Histogram, Info};
         match self {
@@ -167,6 +206,51 @@ impl Metric {
             Self::LegsEnded => ("operetta_ws_closes", Counter, "Carrier sockets closed, by cause"),
             Self::Jobs => ("operetta_jobs", Counter, "Provider jobs, by what became of them"),
             Self::JobsOpen => ("operetta_jobs_open", Gauge, "Provider jobs that have not ended"),
+            Self::ProviderRequests => {
+                ("operetta_provider_requests", Counter, "Requests to providers that ended, by how")
+            }
+            Self::ProviderRejections => {
+                ("operetta_provider_rejections", Counter, "Requests that were kept from a provider, by cause")
+            }
+            Self::ProviderErrors => ("operetta_provider_errors", Counter, "Failed requests to providers, by class"),
+            Self::ProviderFirstOutput => (
+                "operetta_provider_ttfb_seconds",
+                Histogram,
+                "Request to first useful output; of listeners, flush to final",
+            ),
+            Self::ProviderRetries => {
+                ("operetta_provider_retries", Counter, "Requests asked again of the same provider")
+            }
+            Self::ProviderFallbacks => {
+                ("operetta_provider_fallbacks", Counter, "Jobs that left a provider for another")
+            }
+            Self::ProviderTakeovers => {
+                ("operetta_provider_takeovers", Counter, "Jobs that came to a provider from another")
+            }
+            Self::ProviderHedges => {
+                ("operetta_provider_hedges", Counter, "Jobs asked of a provider while the one before it was late")
+            }
+            Self::ProviderHedgesWon => ("operetta_provider_hedges_won", Counter, "Hedges that were faster"),
+            Self::ProviderQueue => ("operetta_provider_queue_depth", Gauge, "Jobs that wait for a seat at a provider"),
+            Self::ProviderInUse => {
+                ("operetta_provider_seats_in_use", Gauge, "Seats that are taken, at providers with a limit")
+            }
+            Self::ProviderPaused => {
+                ("operetta_provider_paused_seconds", Gauge, "How much longer a provider wants to be left alone")
+            }
+            Self::BreakerState => {
+                ("operetta_provider_breaker_state", Gauge, "1 for the current state of the breaker, 0 for the others")
+            }
+            Self::BreakerOpened => ("operetta_provider_breaker_opened", Counter, "How often the breaker opened"),
+            Self::BreakerSteered => {
+                ("operetta_provider_breaker_steered", Gauge, "1 while a person holds the breaker open or closed")
+            }
+            Self::ProviderAudio => {
+                ("operetta_provider_audio_seconds", Counter, "Audio sent to and received from providers")
+            }
+            Self::ProviderCharacters => ("operetta_provider_characters", Counter, "Characters sent to be spoken"),
+            Self::ProviderTokens => ("operetta_provider_tokens", Counter, "Tokens of language models, by type"),
+            Self::Faults => ("operetta_faults", Counter, "Faults by their code"),
             Self::ActorInstances => ("operetta_actor_instances", Gauge, "Running actors of a type"),
             Self::ActorDepth => ("operetta_actor_mailbox_depth", Gauge, "Messages sent and not yet handled"),
             Self::ActorDepthMax => {

@@ -1,6 +1,6 @@
 use operetta_call::{CloseReason, PhaseName};
 use operetta_session::{Histogram, Tally};
-use operetta_stage::{Distribution, FAST_BOUNDS_SECONDS, LaneSnapshot};
+use operetta_stage::{Distribution, FAST_BOUNDS_SECONDS, LaneSnapshot, Playbill};
 use operetta_wire::{Carrier, Ignored};
 
 use super::{Metric, Sources, process};
@@ -39,8 +39,10 @@ pub(super) fn gather(sources: &Sources) -> Vec<Series> {
         let count = Value::Count(sources.legs.ended(ending));
         all.push(Metric::LegsEnded, [("cause", ending.code().to_owned())], count);
     }
-    for bill in &sources.bills {
-        all.lane(&bill.snapshot());
+    // Once: a snapshot begins the deepest mailbox anew.
+    let lanes: Vec<_> = sources.bills.iter().map(Playbill::snapshot).collect();
+    for lane in &lanes {
+        all.lane(lane);
     }
     if let Some(recorder) = &sources.recorder {
         let counts = recorder.counts();
@@ -48,6 +50,12 @@ pub(super) fn gather(sources: &Sources) -> Vec<Series> {
             all.push(Metric::Recordings, [("outcome", outcome.to_owned())], Value::Count(count));
         }
         all.push(Metric::RecordingBlocksDropped, [], Value::Count(counts.dropped_blocks));
+    }
+    for provider in &sources.providers {
+        super::providers::read(provider, &mut |metric, labels, value| all.0.push(Series { metric, labels, value }));
+    }
+    for (fault, count) in sources.faults(&lanes) {
+        all.push(Metric::Faults, [("code", fault.code().to_owned())], Value::Count(count));
     }
     process::read(&mut |metric, value| all.push(metric, [], value));
     all.0

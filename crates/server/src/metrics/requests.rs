@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use operetta_wire::Carrier;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, histogram::Histogram},
@@ -52,6 +53,12 @@ impl Requests {
     /// A carrier's request had a wrong signature or secret, or none.
     pub fn signature_failed(&self, carrier: &'static str) {
         self.signature_failures.get_or_create(&CarrierLabel { carrier }).inc();
+    }
+
+    /// How many requests were refused for that, over all carriers.
+    pub(super) fn signature_failures(&self) -> u64 {
+        let of = |carrier| self.signature_failures.get_or_create(&CarrierLabel { carrier }).get();
+        Carrier::ALL.iter().map(|carrier| of(carrier.as_str())).sum()
     }
 
     pub(super) fn register(&self, registry: &mut Registry) {

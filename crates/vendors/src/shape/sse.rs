@@ -22,9 +22,11 @@ use super::{json::protocol, quote::quote};
 /// ```
 #[derive(Debug, Default)]
 pub struct Sse {
-    /// What was fed and has not been read.
+    /// What was fed. What has been read of it is dropped with the next feed.
     pending: Vec<u8>,
-    /// How many bytes of `pending` are known to hold no end of line.
+    /// How many bytes of `pending` have been read.
+    read: usize,
+    /// Up to where no end of line is.
     scanned: usize,
     /// The last line ended in CR: a LF right behind it belongs to that end.
     after_cr: bool,
@@ -57,6 +59,9 @@ impl Sse {
     /// Takes the next bytes. What they hold is read by [`next_event`](Self::next_event), which has to be called until it gives
     /// `None` before more is fed: what waits here is bounded by that.
     pub fn feed(&mut self, bytes: &[u8]) {
+        self.pending.drain(..self.read);
+        self.scanned -= self.read;
+        self.read = 0;
         self.pending.extend_from_slice(bytes);
     }
 
@@ -82,6 +87,7 @@ impl Sse {
     /// of it: its sender was cut off too.
     pub fn end(&mut self) -> Option<Event> {
         self.pending.clear();
+        (self.read, self.scanned) = (0, 0);
         self.take_event()
     }
 
@@ -91,34 +97,29 @@ impl Sse {
     }
 
     fn next_line(&mut self) -> Result<Option<String>, ProviderError> {
-        if self.after_cr && !self.pending.is_empty() {
+        if self.after_cr && self.read < self.pending.len() {
             self.after_cr = false;
-            if self.pending[0] == b'\n' {
-                self.pending.remove(0);
-                self.scanned = 0;
-            }
+            self.read += usize::from(self.pending[self.read] == b'\n');
+            self.scanned = self.read;
         }
         let found = self.pending[self.scanned..].iter().position(|byte| matches!(byte, b'\n' | b'\r'));
-        let length = found.map_or(self.pending.len(), |at| self.scanned + at);
-        if length > LONGEST {
+        let end = found.map_or(self.pending.len(), |at| self.scanned + at);
+        if end - self.read > LONGEST {
             return Err(protocol(format!("a line of the event stream is longer than {LONGEST} bytes")));
         }
+        self.scanned = end;
         if found.is_none() {
-            self.scanned = length;
             return Ok(None);
         }
-        self.after_cr = self.pending[length] == b'\r';
-        let rest = self.pending.split_off(length + 1);
-        let mut line = std::mem::replace(&mut self.pending, rest);
-        line.truncate(length);
-        self.scanned = 0;
-        let line = String::from_utf8(line).map_err(|_| protocol("a line of the event stream is not UTF-8"))?;
+        let line = std::str::from_utf8(&self.pending[self.read..end]);
+        let line = line.map_err(|_| protocol("a line of the event stream is not UTF-8"))?;
         // A byte order mark may stand before everything else.
         let first = !std::mem::replace(&mut self.begun, true);
-        Ok(Some(match line.strip_prefix('\u{feff}') {
-            Some(rest) if first => rest.to_owned(),
-            _ => line,
-        }))
+        let line = line.strip_prefix('\u{feff}').filter(|_| first).unwrap_or(line).to_owned();
+        self.after_cr = self.pending[end] == b'\r';
+        self.read = end + 1;
+        self.scanned = self.read;
+        Ok(Some(line))
     }
 
     fn read_line(&mut self, line: &str) -> Result<(), ProviderError> {

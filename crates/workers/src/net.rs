@@ -99,6 +99,10 @@ impl NetError {
 /// How long a connection lives whose other side acknowledges nothing that was sent.
 pub const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
 
+/// How often a request is sent while kept connections turn out to have ended. Three times, because one over HTTP/2 that dies
+/// under a request is given out once more before awc notices.
+const ATTEMPTS: u32 = 3;
+
 /// The largest frame, and the largest message, that a provider may send over a socket.
 pub const LONGEST_MESSAGE: usize = 16 * 1024 * 1024;
 
@@ -119,13 +123,15 @@ impl Net {
     /// Sends a request and waits for the head of the reply, `within` that time in all.
     ///
     /// A kept connection may be closed by the server in the very moment in which it is used again. Nothing has come back then
-    /// and nothing was done there, so the request is sent once more.
+    /// and nothing was done there, so the request is sent again.
     pub(crate) async fn send(&self, request: &HttpRequest, within: Duration) -> Result<Reply, ProviderError> {
         let sending = async {
-            let first = self.attempt(request).await;
-            match first {
-                Err(miss) if miss.was_stale => self.attempt(request).await,
-                other => other,
+            let mut attempts = 1;
+            loop {
+                match self.attempt(request).await {
+                    Err(miss) if miss.was_stale && attempts < ATTEMPTS => attempts += 1,
+                    other => return other,
+                }
             }
         };
         match timeout(within, sending).await {

@@ -304,7 +304,7 @@ where
 
 #[tokio::test(start_paused = true)]
 async fn voices_fail_as_they_should() {
-    use ErrorClass::{Auth, Closed, Missing, Protocol, Quota, RateLimited, TooLong, Unavailable};
+    use ErrorClass::{Auth, Busy, Closed, Missing, Protocol, Quota, RateLimited, TooLong, Unavailable};
     let job = say(Format::PCM16_8K);
     let common = [
         ("H05", None),
@@ -342,7 +342,12 @@ async fn voices_fail_as_they_should() {
     )
     .await;
     classes(elevenlabs, &job, &common).await;
-    classes(elevenlabs, &job, &[("H14", Some(Quota)), ("H27", Some(TooLong)), ("H12", Some(Unavailable))]).await;
+    classes(
+        elevenlabs,
+        &job,
+        &[("H14", Some(Quota)), ("H27", Some(TooLong)), ("H12", Some(Unavailable)), ("H12:concurrent", Some(Busy))],
+    )
+    .await;
     classes(google, &job, &common).await;
     classes(
         google,
@@ -393,6 +398,29 @@ async fn minds_fail_as_they_should() {
     classes(chat, &job, &[("H21:done", None), ("H33", Some(Unavailable)), ("H13:type", Some(Quota))]).await;
     classes(anthropic, &job, &[("H15", Some(Quota)), ("H17:529", Some(Unavailable))]).await;
     classes(gemini, &job, &[("H16", Some(Auth)), ("H12:info", Some(RateLimited))]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_long_to_wait_is_understood_in_every_form() {
+    let after = async |rule: &str, llm: &str| {
+        let theatre = theatre(rule);
+        let heard = match llm {
+            "anthropic" => done(&theatre, &anthropic(&theatre), &think()).await,
+            "gemini" => done(&theatre, &gemini(&theatre), &think()).await,
+            _ => done(&theatre, &chat(&theatre), &think()).await,
+        };
+        heard.outcome.unwrap_err().after.map(|after| after.as_secs())
+    };
+    assert_eq!(after("H12:5", "chat").await, Some(5));
+    assert_eq!(after("H12:ms", "chat").await, Some(2));
+    assert_eq!(after("H12:body", "chat").await, Some(2));
+    assert_eq!(after("H12:reset", "chat").await, Some(2));
+    assert_eq!(after("H12:reset", "anthropic").await, Some(2));
+    assert_eq!(after("H12:info", "gemini").await, Some(12));
+    assert_eq!(after("H12:garbage", "anthropic").await, after("H12:concurrent", "anthropic").await);
+    assert!(after("H12:absurd", "chat").await <= Some(86_400));
+    // The second may change between the two dates.
+    assert!([Some(1), Some(2), Some(3)].contains(&after("H12:date", "chat").await));
 }
 
 #[tokio::test(start_paused = true)]

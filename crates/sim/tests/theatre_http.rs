@@ -354,6 +354,19 @@ async fn requests_are_checked_as_strictly_as_the_vendor_would() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn hundreds_are_answered_at_once() {
+    let theatre = theatre_at(Pace::default(), "");
+    let all = (0..400).map(|_| async { ask(&theatre, &right(Api::DeepgramSpeak)).await.body.len() });
+    let lengths = futures_util::future::join_all(all).await;
+    assert_eq!(lengths, [MS * 16; 400]);
+    let notes = theatre.ledger().requests();
+    // All of them were under way before the first was over.
+    let (last_head, first_end) =
+        (notes.iter().map(|note| note.head_at).max(), notes.iter().filter_map(|note| note.ended_at).min());
+    assert!(last_head < first_end, "{last_head:?} {first_end:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_no_http_is_told_so() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let theatre = theatre("");

@@ -209,13 +209,13 @@ impl fmt::Display for Api {
 /// Which requests a rule is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Route {
-    /// All of them.
+    /// All but those that cost nothing: those come when connections are kept warm, and would use up what is meant for jobs.
     Any,
     /// All that are for one purpose: `tts`, `stt`, `llm`, `realtime`.
     Kind(Kind),
-    /// All of one vendor: `openai`, `elevenlabs`, `google`, `deepgram`, `assemblyai`, `anthropic`.
+    /// All of one vendor that cost something: `openai`, `elevenlabs`, `google`, `deepgram`, `assemblyai`, `anthropic`.
     Vendor(Vendor),
-    /// Those of one API, by its [name](Api::name).
+    /// Those of one API, by its [name](Api::name); `status` for those that cost nothing.
     Api(Api),
 }
 
@@ -223,9 +223,9 @@ impl Route {
     /// Whether it is about requests to `api`.
     pub fn covers(self, api: Api) -> bool {
         match self {
-            Self::Any => true,
+            Self::Any => api != Api::Status,
             Self::Kind(kind) => kind == api.kind(),
-            Self::Vendor(vendor) => vendor == api.vendor(),
+            Self::Vendor(vendor) => vendor == api.vendor() && api != Api::Status,
             Self::Api(other) => other == api,
         }
     }
@@ -305,7 +305,8 @@ mod tests {
     fn every_api_is_a_route() {
         for api in Api::ALL {
             assert_eq!(api.name().parse(), Ok(Route::Api(api)));
-            assert!(Route::Api(api).covers(api) && Route::from(api.kind()).covers(api) && Route::Any.covers(api));
+            assert!(Route::Api(api).covers(api) && Route::from(api.kind()).covers(api));
+            assert_eq!(Route::Any.covers(api), api != Api::Status);
         }
         assert_eq!("tts".parse::<Route>().map(|route| route.covers(Api::OpenAiChat)), Ok(false));
         assert_eq!("cobol".parse::<Route>(), Err(NoRoute));

@@ -143,6 +143,11 @@ impl Theatre {
         format!("http://{}", self.refusing.address)
     }
 
+    /// The port where it listens, as if it spoke TLS: it does not, and every handshake fails at once (H07).
+    pub fn base_url_without_tls(&self) -> String {
+        format!("https://{}", self.address)
+    }
+
     /// A port that does not answer when it is connected to (H08).
     pub fn base_url_black_hole(&self) -> String {
         format!("http://{}", self.black_hole.address)
@@ -178,8 +183,8 @@ impl Theatre {
         self.house.deck.change(|deck| deck.add_transcript(text.into()));
     }
 
-    /// Stops listening, and resets every connection: from now on the port refuses (H07). Waits for it no longer than the
-    /// runtime of the theatre needs.
+    /// Stops listening, and closes every connection: from now on the port refuses (H07), as soon as the theatre's runtime
+    /// comes to it.
     pub fn close_door(&self) {
         self.door.send_replace(false);
     }

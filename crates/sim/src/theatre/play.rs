@@ -105,6 +105,10 @@ pub enum Wait {
     Date,
     /// `Retry-After: soon`.
     Garbage,
+    /// In the headers that count requests: none is left, and there will be more in 2 s.
+    Reset,
+    /// Not a word about it: too many at once, which the vendor tells apart from too many a minute where it can.
+    Concurrent,
 }
 
 /// What is wrong with one message (H20).
@@ -335,6 +339,8 @@ fn wait(parameter: Option<&str>) -> Option<Wait> {
         "date" => Wait::Date,
         "absurd" => Wait::Seconds(86_400),
         "garbage" => Wait::Garbage,
+        "reset" => Wait::Reset,
+        "concurrent" => Wait::Concurrent,
         seconds => Wait::Seconds(seconds.parse().ok()?),
     })
 }

@@ -1,9 +1,10 @@
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     sync::watch,
     task::JoinSet,
+    time::sleep,
 };
 
 use super::{
@@ -43,12 +44,11 @@ pub(super) async fn run(
                 listener = None;
                 connections.abort_all();
             }
-            // The port may be held a moment longer by the connections that were just aborted.
             None if wanted => listener = listen(address).ok(),
             _ => {}
         }
         tokio::select! {
-            accepted = accept(listener.as_ref()) => if let Ok(socket) = accepted {
+            accepted = accept(listener.as_ref(), wanted) => if let Ok(socket) = accepted {
                 connections.spawn(connection(socket, Arc::clone(&house)));
             },
             Some(_) = connections.join_next() => {}
@@ -59,9 +59,14 @@ pub(super) async fn run(
     }
 }
 
-async fn accept(listener: Option<&TcpListener>) -> io::Result<TcpStream> {
+async fn accept(listener: Option<&TcpListener>, wanted: bool) -> io::Result<TcpStream> {
     match listener {
         Some(listener) => listener.accept().await.map(|(socket, _)| socket),
+        None if wanted => {
+            // Somebody else was given the port meanwhile: until it is free again.
+            sleep(AGAIN).await;
+            Err(io::ErrorKind::AddrInUse.into())
+        }
         None => std::future::pending().await,
     }
 }
@@ -146,6 +151,9 @@ async fn request(mut line: Line, head: RequestHead, open: &Open) -> Option<Line>
     });
     http::answer(line, &http::Request { api, head, body }, &mut stage).await
 }
+
+/// When to try a port again that is taken.
+const AGAIN: Duration = Duration::from_millis(10);
 
 /// As many as a test with hundreds of calls opens at once.
 const BACKLOG: u32 = 1024;

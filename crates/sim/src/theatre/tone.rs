@@ -38,7 +38,13 @@ impl Tone {
         let sample = self.format.sample_bytes();
         let at = |ms: u32| (u64::from(ms) * u64::from(self.format.rate_hz) / 1000) as usize * sample;
         let (start, end) = (at(from_ms), at(from_ms + ms));
-        self.period.iter().copied().cycle().skip(start % self.period.len()).take(end - start).collect()
+        let mut bytes = Vec::with_capacity(end - start);
+        let mut rest = &self.period[start % self.period.len()..];
+        while bytes.len() < end - start {
+            bytes.extend_from_slice(&rest[..rest.len().min(end - start - bytes.len())]);
+            rest = &self.period;
+        }
+        bytes
     }
 
     /// All of `ms`, in pieces of [`PIECE_MS`], the last of which may be shorter: where each begins, how long it is, its bytes.

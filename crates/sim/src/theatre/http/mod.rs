@@ -3,6 +3,7 @@
 mod answer;
 mod anthropic;
 mod checks;
+mod date;
 mod deepgram;
 mod disguise;
 mod elevenlabs;

@@ -10,6 +10,7 @@ use super::{
         play::Play,
     },
     answer::{Answer, Beat, Part, Shape},
+    date::Date,
     gzip::Gzip,
 };
 
@@ -175,7 +176,11 @@ impl Wire<'_> {
         } else {
             (None, beats)
         };
-        let mut head = format!("HTTP/1.1 {status} {}\r\ncontent-type: {content_type}\r\n", reason(status));
+        let mut head = format!(
+            "HTTP/1.1 {status} {}\r\ncontent-type: {content_type}\r\ndate: {}\r\n",
+            reason(status),
+            Date::now().http()
+        );
         for (name, value) in headers {
             head.extend([name, ": ", &value, "\r\n"]);
         }

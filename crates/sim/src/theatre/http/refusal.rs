@@ -8,6 +8,7 @@ use super::{
         play::{Play, Wait},
     },
     answer::Answer,
+    date::Date,
 };
 
 /// Why a vendor does not do what it is asked.
@@ -68,8 +69,18 @@ pub(super) fn refuse(vendor: Vendor, fault: &Fault) -> Answer {
                     "retryDelay": format!("{seconds}s"),
                 }]);
             }
-            Wait::Date => headers.push(("retry-after", date_in(2))),
+            Wait::Date => headers.push(("retry-after", Date::now().later(2).http())),
+            Wait::Reset if vendor == Vendor::Anthropic => headers.extend([
+                ("anthropic-ratelimit-requests-remaining", "0".into()),
+                ("anthropic-ratelimit-requests-reset", Date::now().later(2).rfc3339()),
+            ]),
+            Wait::Reset => headers.extend([
+                ("x-ratelimit-limit-requests", "500".into()),
+                ("x-ratelimit-remaining-requests", "0".into()),
+                ("x-ratelimit-reset-requests", "2s".into()),
+            ]),
             Wait::Garbage => headers.push(("retry-after", "soon".into())),
+            Wait::Concurrent => {}
         }
     }
     let mut answer = Answer::document("application/json", Duration::ZERO, body.to_string());
@@ -185,6 +196,9 @@ fn elevenlabs(fault: &Fault) -> Words {
         Fault::NoPath => Words { status: 404, code: "not_found".into(), body: json!({"detail": "Not Found"}) },
         Fault::Method => {
             Words { status: 405, code: "method_not_allowed".into(), body: json!({"detail": "Method Not Allowed"}) }
+        }
+        Fault::RateLimited(Wait::Concurrent) => {
+            detail(429, "too_many_concurrent_requests", "Too many concurrent requests for this plan.")
         }
         Fault::RateLimited(_) => detail(429, "system_busy", "The system is busy: try again later."),
         Fault::Quota { status, .. } => detail(*status, "quota_exceeded", "Not enough credits left for this text."),
@@ -312,35 +326,6 @@ fn anthropic(fault: &Fault) -> Words {
         Fault::Server(status) => error(*status, "api_error", "Internal server error".into()),
     }
 }
-
-/// The time in `seconds`, as headers have it (RFC 9110, 5.6.7). Real time: dates have no other.
-fn date_in(seconds: u64) -> String {
-    let at = std::time::SystemTime::now() + Duration::from_secs(seconds);
-    let since = at.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let (days, second) = (since / 86_400, since % 86_400);
-    // Days to a date: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", 2021.
-    let shifted = days + 719_468;
-    let (era, day) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day_of_year = day - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    let day_of_month = day_of_year - (153 * month + 2) / 5 + 1;
-    let year = year_of_era + era * 400 + u64::from(month >= 10);
-    format!(
-        "{}, {day_of_month:02} {} {year} {:02}:{:02}:{:02} GMT",
-        WEEKDAYS[(days % 7) as usize],
-        MONTHS[(month % 12) as usize],
-        second / 3600,
-        second / 60 % 60,
-        second % 60,
-    )
-}
-
-/// From the first day of 1970 on.
-const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-
-/// From March on, as the algorithm counts.
-const MONTHS: [&str; 12] = ["Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "Jan", "Feb"];
 
 const BAD_GATEWAY: &str =
     "<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>";

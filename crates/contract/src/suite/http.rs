@@ -1,14 +1,13 @@
 //! The suite for providers that answer in one reply over HTTP.
 
+mod refusals;
+mod run;
+
 use std::time::Duration;
 
-use super::{
-    Examined, Findings, Promise, Report,
-    dice::Dice,
-    guarded,
-    trace::{End, Trace},
-};
-use crate::{ErrorClass, Flow, Head, HttpReader, HttpRequest, HttpVendor, Output, ProviderError, Retry, TextLimit};
+use self::run::{Run, difference, read, told};
+use super::{Examined, Findings, Promise, Report, dice::Dice, guarded, trace::End};
+use crate::{ErrorClass, Head, HttpRequest, HttpVendor, Retry, TextLimit};
 
 /// A job, and a good reply to it.
 #[derive(Clone, Debug)]
@@ -137,15 +136,6 @@ struct Bench<'a, V: HttpVendor> {
     vendor: &'a V,
     case: &'a HttpCase<V::Job>,
     findings: Findings,
-}
-
-/// What came of one reply.
-struct Run {
-    trace: Trace,
-    end: End,
-    /// The reply said itself that it had ended.
-    by_itself: bool,
-    breach: Option<(Promise, String)>,
 }
 
 impl<V: HttpVendor<Job: Examined>> Bench<'_, V> {
@@ -389,81 +379,6 @@ impl<V: HttpVendor<Job: Examined>> Bench<'_, V> {
         }
     }
 
-    fn refused(&mut self, head: &Head, body: &[u8]) -> Option<ProviderError> {
-        let vendor = self.vendor;
-        match guarded(|| vendor.refusal(head, body)) {
-            Ok(error) => Some(error),
-            Err(message) => {
-                let sentence = format!("a refusal with status {} makes it panic: {message}", head.status);
-                self.findings.broken(Promise::NeverPanics, sentence);
-                None
-            }
-        }
-    }
-
-    fn refusals(&mut self) {
-        // What holds for every API, with bodies that say nothing.
-        for status in [401, 403] {
-            self.refusal(status, &[], b"", Promise::WrongKeyIsAuth, |error| error.class == ErrorClass::Auth, "Auth");
-        }
-        self.refusal(402, &[], b"", Promise::QuotaIsNeverRetried, |error| error.class == ErrorClass::Quota, "Quota");
-        let is_limit = |error: &ProviderError| matches!(error.class, ErrorClass::RateLimited | ErrorClass::Busy);
-        let limit = Promise::RateLimitsKeepTheirPause;
-        let seven = Some(Duration::from_secs(7));
-        let kept = move |error: &ProviderError| is_limit(error) && error.after == seven;
-        self.refusal(429, &[("retry-after", "7")], b"", limit, kept, "RateLimited or Busy with a pause of 7 s");
-        let bounded = move |error: &ProviderError| error.after.is_none_or(|pause| pause <= Duration::from_mins(10));
-        self.refusal(429, &[("retry-after", "864000")], b"", limit, bounded, "a pause of at most 10 minutes");
-        let sane = move |error: &ProviderError| error.after.is_none_or(|pause| pause <= Duration::from_mins(1));
-        self.refusal(429, &[("retry-after", "soon")], b"", limit, sane, "no long pause for what is none");
-        let later = |error: &ProviderError| error.retry() != Retry::Never;
-        for status in [500, 502, 503, 504, 529] {
-            let html = b"<html><body>Bad Gateway</body></html>";
-            self.refusal(status, &[], html, Promise::RefusalsAreUnderstood, later, "a failure that may be tried again");
-        }
-        for refusal in self.case.refusals.clone() {
-            self.own_refusal(&refusal);
-        }
-    }
-
-    fn refusal(
-        &mut self,
-        status: u16,
-        headers: &[(&str, &str)],
-        body: &[u8],
-        promise: Promise,
-        good: impl Fn(&ProviderError) -> bool,
-        expected: &str,
-    ) {
-        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let head = Head { status, headers };
-        let Some(error) = self.refused(&head, body) else { return };
-        if !good(&error) {
-            let sentence =
-                format!("status {status} {:?} was expected to be {expected}, {} came", head.headers, failure(&error));
-            self.findings.broken(promise, sentence);
-        }
-    }
-
-    fn own_refusal(&mut self, refusal: &Refusal) {
-        let Some(error) = self.refused(&refusal.head, &refusal.body) else { return };
-        let promise = match refusal.class {
-            ErrorClass::Auth => Promise::WrongKeyIsAuth,
-            ErrorClass::Quota => Promise::QuotaIsNeverRetried,
-            _ if refusal.after.is_some() => Promise::RateLimitsKeepTheirPause,
-            _ => Promise::RefusalsAreUnderstood,
-        };
-        let pause_differs = refusal.after.is_some() && error.after != refusal.after;
-        if error.class != refusal.class || pause_differs {
-            let pause = refusal.after.map_or_else(String::new, |after| format!(" with a pause of {after:?}"));
-            let (status, body) = (refusal.head.status, String::from_utf8_lossy(&refusal.body));
-            let expected = refusal.class.code();
-            let sentence =
-                format!("status {status} {body} was expected to be {expected}{pause}, {} came", failure(&error));
-            self.findings.broken(promise, sentence);
-        }
-    }
-
     fn text_limit(&mut self) {
         let vendor = self.vendor;
         let Ok(capabilities) = guarded(|| vendor.capabilities()) else { return };
@@ -487,76 +402,6 @@ impl<V: HttpVendor<Job: Examined>> Bench<'_, V> {
             }
         }
     }
-}
-
-fn read<V: HttpVendor<Job: Examined>>(vendor: &V, job: &V::Job, head: &Head, pieces: &[&[u8]]) -> Option<Run> {
-    // A job that cannot be opened was noted once.
-    let (_, mut reader) = vendor.open(job).ok()?;
-    let mut run = Run { trace: Trace::default(), end: End::Odd(String::new()), by_itself: false, breach: None };
-    let mut out = Output::default();
-    let result = drive(&mut reader, head, pieces, &mut out, |out| take(&mut run, job, out));
-    take(&mut run, job, &mut out);
-    run.end = match result {
-        Ok((event, by_itself)) => {
-            run.by_itself = by_itself;
-            End::of::<V::Job>(&event)
-        }
-        Err(error) => End::Failed(error),
-    };
-    if let End::Odd(event) = &run.end
-        && run.breach.is_none()
-    {
-        run.breach =
-            Some((Promise::EndsOnce, format!("Done was expected at the end, {event} came: failures are results")));
-    }
-    Some(run)
-}
-
-type Ended<J> = Result<(<J as crate::Job>::Event, bool), ProviderError>;
-
-fn drive<R: HttpReader>(
-    reader: &mut R,
-    head: &Head,
-    pieces: &[&[u8]],
-    out: &mut Output<R::Job>,
-    mut taken: impl FnMut(&mut Output<R::Job>),
-) -> Ended<R::Job> {
-    reader.head(head, out)?;
-    for piece in pieces {
-        let flow = reader.read(piece, out)?;
-        taken(out);
-        if let Flow::Done(event) = flow {
-            return Ok((event, true));
-        }
-    }
-    Ok((reader.end(out)?, false))
-}
-
-fn take<J: Examined>(run: &mut Run, job: &J, out: &mut Output<J>) {
-    for event in out.events.drain(..) {
-        if let Err(breach) = run.trace.take::<J>(&event, job.format()) {
-            run.breach.get_or_insert(breach);
-        }
-    }
-}
-
-fn difference(whole: &Run, other: &Run) -> Option<String> {
-    whole.trace.difference(&other.trace).or_else(|| {
-        let (expected, came) = (whole.end.words(), other.end.words());
-        (expected != came).then(|| format!("{expected} was expected at the end, {} came", told(&other.end)))
-    })
-}
-
-fn told(end: &End) -> String {
-    match end {
-        End::Failed(error) => failure(error),
-        End::Done(_) | End::Odd(_) => end.words(),
-    }
-}
-
-fn failure(error: &ProviderError) -> String {
-    let pause = error.after.map_or_else(String::new, |after| format!(" with a pause of {after:?}"));
-    format!("{:?}{pause} ({})", error.class, error.detail)
 }
 
 /// The first word of `text` that does not stand in `sent`, behind those before. Only words of ASCII letters and digits count:

@@ -452,7 +452,9 @@ async fn h35_tools_are_called_oddly() {
 async fn what_makes_no_sense_for_an_api_is_not_played() {
     let theatre = theatre("H20");
     assert_eq!(ask(&theatre, &right(Api::DeepgramSpeak)).await.body, well(Api::DeepgramSpeak).await.body);
-    assert_eq!(theatre.ledger().requests()[0].play, None);
+    let wrong = right(Api::OpenAiChat).with(|body| body["model"] = json!(7));
+    assert_eq!(ask(&theatre, &wrong).await.json()["error"]["param"], "model");
+    assert!(theatre.ledger().requests().iter().all(|note| note.play.is_none()));
 }
 
 #[tokio::test(start_paused = true)]

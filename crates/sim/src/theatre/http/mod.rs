@@ -61,16 +61,23 @@ fn composed(request: &Request, stage: &mut Backstage) -> Answer {
     match checked(api, request, stage) {
         Ok(answer) => match stage.play.clone() {
             Some(play) if !disguise::suits(&play, api, answer.shape) => {
-                // What cannot be played was not: the ledger must not say so.
-                stage.play = None;
-                stage.note(|note| note.play = None);
+                unplayed(stage);
                 answer
             }
             Some(play) => disguise::disguise(answer, &play, vendor, api),
             None => answer,
         },
-        Err(fault) => refuse(vendor, &fault),
+        Err(fault) => {
+            unplayed(stage);
+            refuse(vendor, &fault)
+        }
     }
+}
+
+/// What cannot be played was not: the ledger must not say so.
+fn unplayed(stage: &mut Backstage) {
+    stage.play = None;
+    stage.note(|note| note.play = None);
 }
 
 fn checked(api: Api, request: &Request, stage: &Backstage) -> Result<Answer, Fault> {

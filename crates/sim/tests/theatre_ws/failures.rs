@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Every socket: how it is opened, and by which key.
-const ALL: [(Api, &str, &str); 6] = [
+pub(crate) const ALL: [(Api, &str, &str); 6] = [
     (
         Api::DeepgramListen,
         "/v1/listen?model=nova-3&encoding=mulaw&sample_rate=8000&interim_results=true&endpointing=300",
@@ -74,7 +74,7 @@ async fn ask(client: &mut Client, api: Api) {
 }
 
 /// Whether this is the last that an answer consists of.
-fn is_last(api: Api, got: &Got) -> bool {
+pub(crate) fn is_last(api: Api, got: &Got) -> bool {
     let Got::Json(message) = got else { return false };
     match api {
         Api::DeepgramListen => message["speech_final"] == true,
@@ -87,7 +87,7 @@ fn is_last(api: Api, got: &Got) -> bool {
 }
 
 /// Asks, and takes everything until the answer is complete, or the socket ends, or nothing has come for a while.
-async fn all_of(client: &mut Client, api: Api) -> Vec<Got> {
+pub(crate) async fn answer_to(client: &mut Client, api: Api) -> Vec<Got> {
     ask(client, api).await;
     let mut all = Vec::new();
     loop {
@@ -151,7 +151,7 @@ async fn a_session_is_never_confirmed() {
     for (api, ..) in ALL.into_iter().filter(|(api, ..)| WsFailure::NoConfirmation.suits(*api)) {
         let theatre = theatre();
         let mut client = played(&theatre, api, "W04").await;
-        assert_eq!(all_of(&mut client, api).await, [], "{api}");
+        assert_eq!(answer_to(&mut client, api).await, [], "{api}");
         client.close(1000).await;
         assert_eq!(ended(&theatre, api).await.end.unwrap().by, Ender::Client);
     }
@@ -163,7 +163,7 @@ async fn want_of_audio_is_told_in_two_ways() {
     let mut reasons = Vec::new();
     for _ in 0..2 {
         let mut client = played(&theatre, Api::DeepgramListen, "W05").await;
-        let Some(Got::Close(Some(1011), reason)) = all_of(&mut client, Api::DeepgramListen).await.pop() else {
+        let Some(Got::Close(Some(1011), reason)) = answer_to(&mut client, Api::DeepgramListen).await.pop() else {
             panic!()
         };
         reasons.push(reason);
@@ -193,7 +193,7 @@ async fn closes_come_with_every_code_that_vendors_use() {
         for (api, ..) in ALL {
             let theatre = theatre();
             let mut client = played(&theatre, api, failure).await;
-            let all = all_of(&mut client, api).await;
+            let all = answer_to(&mut client, api).await;
             assert_eq!(all.last(), Some(&Got::Close(code, reason.to_owned())), "{api} {failure}");
             let facts = ended(&theatre, api).await;
             assert_eq!(facts.content_sent, 1, "{api} {failure}");
@@ -201,7 +201,7 @@ async fn closes_come_with_every_code_that_vendors_use() {
     }
     let theatre = theatre();
     let mut client = played(&theatre, Api::DeepgramSpeakSocket, "W08:long").await;
-    let Some(Got::Close(Some(1011), reason)) = all_of(&mut client, Api::DeepgramSpeakSocket).await.pop() else {
+    let Some(Got::Close(Some(1011), reason)) = answer_to(&mut client, Api::DeepgramSpeakSocket).await.pop() else {
         panic!()
     };
     assert_eq!(reason.len(), 123);
@@ -212,7 +212,7 @@ async fn connections_end_without_a_close() {
     for (failure, end) in [("W06:rst#20", Got::Reset), ("W06:fin#20", Got::End)] {
         let theatre = theatre();
         let mut client = played(&theatre, Api::DeepgramSpeakSocket, failure).await;
-        let all = all_of(&mut client, Api::DeepgramSpeakSocket).await;
+        let all = answer_to(&mut client, Api::DeepgramSpeakSocket).await;
         assert_eq!(all.last(), Some(&end));
         // A reset may overtake what was sent before it; an end does not.
         let pieces = all.iter().filter(|got| matches!(got, Got::Binary(_))).count();
@@ -227,7 +227,7 @@ async fn an_error_is_followed_by_nothing() {
     for (api, ..) in ALL.into_iter().filter(|(api, ..)| *api != Api::DeepgramSpeakSocket) {
         let theatre = theatre();
         let mut client = played(&theatre, api, "W09").await;
-        let all = all_of(&mut client, api).await;
+        let all = answer_to(&mut client, api).await;
         assert!(matches!(all.last(), Some(Got::Json(message)) if is_error(message)), "{api} {:?}", all.last());
         assert!(facts(&theatre, api).end.is_none());
     }
@@ -243,7 +243,7 @@ async fn a_dead_socket_answers_pings_or_does_not() {
         for (api, ..) in ALL {
             let theatre = theatre();
             let mut client = played(&theatre, api, failure).await;
-            let content = all_of(&mut client, api).await.len();
+            let content = answer_to(&mut client, api).await.len();
             assert!(content >= 1, "{api}");
             ask(&mut client, api).await;
             client.send(OpCode::Ping, b"alive?").await.unwrap();
@@ -276,9 +276,9 @@ async fn messages_come_in_pieces_with_pings_between() {
     for (api, ..) in ALL {
         let theatre = theatre();
         let mut whole = open(&theatre, api).await;
-        let expected = all_of(&mut whole, api).await;
+        let expected = answer_to(&mut whole, api).await;
         let mut client = played(&theatre, api, "W12").await;
-        let all = all_of(&mut client, api).await;
+        let all = answer_to(&mut client, api).await;
         assert_eq!(all.len(), expected.len(), "{api}");
         assert_eq!(binary(&all), binary(&expected));
         assert_eq!(client.joins as usize, 2 * all.len());
@@ -292,7 +292,7 @@ async fn messages_come_large() {
         for api in [Api::OpenAiRealtime, Api::DeepgramListen] {
             let theatre = theatre();
             let mut client = played(&theatre, api, failure).await;
-            all_of(&mut client, api).await;
+            answer_to(&mut client, api).await;
             assert_eq!(client.longest, length, "{api}");
         }
     }
@@ -302,7 +302,7 @@ async fn messages_come_large() {
 async fn messages_come_as_the_wrong_kind() {
     let theatre = theatre();
     let mut client = played(&theatre, Api::DeepgramSpeakSocket, "W14").await;
-    let all = all_of(&mut client, Api::DeepgramSpeakSocket).await;
+    let all = answer_to(&mut client, Api::DeepgramSpeakSocket).await;
     assert!(matches!(&all[0], Got::Binary(bytes) if bytes.starts_with(b"{")));
     assert!(matches!(&all[1], Got::BadText(_)));
     let mut client = played(&theatre, Api::OpenAiRealtime, "W14").await;
@@ -315,7 +315,7 @@ async fn messages_come_unreadable() {
         for form in ["cut", "array", "utf8", "base64", "rsv"] {
             let theatre = theatre();
             let mut client = played(&theatre, api, &format!("W15:{form}")).await;
-            let all = all_of(&mut client, api).await;
+            let all = answer_to(&mut client, api).await;
             let first = &all[usize::from(matches!(all[0], Got::Binary(_)))..];
             let odd = first.iter().find(|got| !matches!(got, Got::Binary(_))).unwrap();
             let is_odd = match (form, odd) {
@@ -360,7 +360,7 @@ async fn sessions_end_of_age() {
     ] {
         let theatre = theatre();
         let mut client = played(&theatre, api, "W28").await;
-        let all = all_of(&mut client, api).await;
+        let all = answer_to(&mut client, api).await;
         assert!(matches!(all.last(), Some(Got::Close(Some(seen), _)) if *seen == code), "{api} {all:?}");
     }
 }
@@ -370,7 +370,7 @@ async fn the_first_message_is_refused() {
     for (api, ..) in ALL {
         let theatre = theatre();
         let mut client = played(&theatre, api, "W29").await;
-        let all = all_of(&mut client, api).await;
+        let all = answer_to(&mut client, api).await;
         assert!(matches!(all.last(), Some(Got::Close(Some(1007), _))), "{api} {all:?}");
     }
 }
@@ -380,7 +380,7 @@ async fn warnings_come_in_floods() {
     for (api, ..) in ALL {
         let theatre = theatre();
         let mut client = played(&theatre, api, "W30").await;
-        let all = all_of(&mut client, api).await;
+        let all = answer_to(&mut client, api).await;
         assert_eq!(count(&all, "Warning"), 20, "{api}");
         let unknown = all.iter().filter(|got| matches!(got, Got::Json(message) if message["number"].is_number()));
         assert_eq!(unknown.count(), 1_000);
@@ -394,10 +394,10 @@ async fn a_close_meets_a_client_that_sends() {
     for (api, ..) in ALL {
         let theatre = theatre();
         let mut client = played(&theatre, api, "W35:close").await;
-        let all = all_of(&mut client, api).await;
+        let all = answer_to(&mut client, api).await;
         assert!(matches!(all.last(), Some(Got::Close(Some(1011), _))), "{api} {all:?}");
         let mut client = played(&theatre, api, "W35:half").await;
-        let all = all_of(&mut client, api).await;
+        let all = answer_to(&mut client, api).await;
         assert_eq!(all.last(), Some(&Got::End), "{api}");
         // The other half is still open.
         client.close(1000).await;

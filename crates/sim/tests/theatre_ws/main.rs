@@ -10,6 +10,7 @@ mod deepgram_listen;
 mod deepgram_speak;
 mod elevenlabs;
 mod failures;
+mod noise;
 mod realtime;
 
 use std::time::Duration;

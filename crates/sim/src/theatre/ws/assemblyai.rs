@@ -75,7 +75,7 @@ impl Turns {
 
     fn end_turn(&mut self, floor: &mut Floor<'_>) {
         let Some(utterance) = self.utterance.take() else { return };
-        floor.facts.turns_ended.push(floor.now);
+        floor.turn_ended();
         let words = utterance.whole();
         let is_double = self.is_formatted || self.manner.plays(WsFailure::DuplicateFinals);
         let mut finals = vec![self.turn(&words, true, false)];
@@ -121,7 +121,7 @@ impl Turns {
         floor.heard(if kind.is_empty() { "unreadable" } else { kind }, text.len());
         match kind {
             "KeepAlive" => {
-                floor.facts.keep_alives.push(floor.now);
+                floor.kept_alive();
                 self.last_input = floor.now;
             }
             "ForceEndpoint" => {
@@ -263,29 +263,12 @@ const AHEAD_MS: f64 = 5_000.0;
 /// How long a session lives.
 const LIFE: Duration = Duration::from_hours(3);
 
+/// Parameters of the address; others are refused.
+#[rustfmt::skip]
 const KNOWN: [&str; 24] = [
-    "sample_rate",
-    "encoding",
-    "speech_model",
-    "mode",
-    "format_turns",
-    "end_of_turn_confidence_threshold",
-    "min_turn_silence",
-    "max_turn_silence",
-    "vad_threshold",
-    "keyterms_prompt",
-    "language_codes",
-    "inactivity_timeout",
-    "speaker_labels",
-    "session_heartbeat",
-    "noise_suppression_model",
-    "redact_pii",
-    "redact_pii_policies",
-    "redact_pii_sub",
-    "token",
-    "filter_profanity",
-    "language_detection",
-    "min_end_of_turn_silence_when_confident",
-    "prompt",
-    "max_speakers",
+    "sample_rate", "encoding", "speech_model", "mode", "format_turns", "end_of_turn_confidence_threshold",
+    "min_turn_silence", "max_turn_silence", "vad_threshold", "keyterms_prompt", "language_codes",
+    "inactivity_timeout", "speaker_labels", "session_heartbeat", "noise_suppression_model", "redact_pii",
+    "redact_pii_policies", "redact_pii_sub", "token", "filter_profanity", "language_detection",
+    "min_end_of_turn_silence_when_confident", "prompt", "max_speakers",
 ];

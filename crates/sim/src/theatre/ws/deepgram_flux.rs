@@ -143,7 +143,7 @@ impl Flux {
 
     fn end_turn(&mut self, end_ms: u64, trigger: &str, floor: &mut Floor<'_>) {
         let Some(turn) = self.turn.take() else { return };
-        floor.facts.turns_ended.push(floor.now);
+        floor.turn_ended();
         let words = turn.utterance.whole();
         let words =
             if self.manner.plays(WsFailure::OddFinals) && self.manner.form() == "empty" { &[] } else { &words[..] };
@@ -285,17 +285,9 @@ fn word(word: &Word) -> Value {
 /// Audio between two updates, in ms.
 const UPDATE_MS: u64 = 240;
 
+/// Parameters of the address; others are refused.
+#[rustfmt::skip]
 const KNOWN: [&str; 12] = [
-    "model",
-    "encoding",
-    "sample_rate",
-    "eot_threshold",
-    "eager_eot_threshold",
-    "eot_timeout_ms",
-    "keyterm",
-    "language_hint",
-    "numerals",
-    "redact",
-    "tag",
-    "mip_opt_out",
+    "model", "encoding", "sample_rate", "eot_threshold", "eager_eot_threshold", "eot_timeout_ms", "keyterm",
+    "language_hint", "numerals", "redact", "tag", "mip_opt_out",
 ];

@@ -106,7 +106,7 @@ impl Listen {
 
     fn end_utterance(&mut self, end_ms: u64, is_marked: bool, is_finalize: bool, floor: &mut Floor<'_>) {
         let Some(utterance) = self.utterance.take() else { return };
-        floor.facts.turns_ended.push(floor.now);
+        floor.turn_ended();
         let mut words = utterance.whole();
         self.owed = Some(utterance.last_loud_ms);
         let odd = if self.manner.plays(WsFailure::OddFinals) { self.manner.form() } else { "" };
@@ -215,7 +215,7 @@ impl Listen {
         floor.heard(if kind.is_empty() { "unreadable" } else { kind }, text.len());
         match kind {
             "KeepAlive" => {
-                floor.facts.keep_alives.push(floor.now);
+                floor.kept_alive();
                 // Before the first audio it holds nothing open (deepgram-dotnet-sdk#131).
                 if self.has_audio {
                     self.last_input = floor.now;
@@ -369,43 +369,12 @@ const LONGEST_MS: u64 = 5_000;
 /// Quiet after which a final comes although nobody asked for endpointing, in ms.
 const UNASKED_MS: u64 = 1_500;
 
+/// Parameters of the address; others are refused.
+#[rustfmt::skip]
 const KNOWN: [&str; 38] = [
-    "model",
-    "encoding",
-    "sample_rate",
-    "channels",
-    "multichannel",
-    "language",
-    "language_hint",
-    "detect_language",
-    "interim_results",
-    "endpointing",
-    "utterance_end_ms",
-    "vad_events",
-    "smart_format",
-    "punctuate",
-    "numerals",
-    "keyterm",
-    "keywords",
-    "diarize",
-    "diarize_model",
-    "redact",
-    "replace",
-    "search",
-    "profanity_filter",
-    "dictation",
-    "detect_entities",
-    "filler_words",
-    "tag",
-    "extra",
-    "mip_opt_out",
-    "version",
-    "callback",
-    "callback_method",
-    "container",
-    "no_delay",
-    "multilingual",
-    "paragraphs",
-    "utterances",
-    "measurements",
+    "model", "encoding", "sample_rate", "channels", "multichannel", "language", "language_hint", "detect_language",
+    "interim_results", "endpointing", "utterance_end_ms", "vad_events", "smart_format", "punctuate", "numerals",
+    "keyterm", "keywords", "diarize", "diarize_model", "redact", "replace", "search", "profanity_filter", "dictation",
+    "detect_entities", "filler_words", "tag", "extra", "mip_opt_out", "version", "callback", "callback_method",
+    "container", "no_delay", "multilingual", "paragraphs", "utterances", "measurements",
 ];

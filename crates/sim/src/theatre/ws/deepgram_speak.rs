@@ -81,7 +81,7 @@ impl Speak {
         floor.facts.billed.characters += characters;
         floor.facts.billed.audio_out_ms += self.voice.speak(floor.now, text);
         if floor.facts.contexts.last().is_none_or(|utterance| utterance.closed.is_some()) {
-            floor.facts.contexts.push(Context::new(&self.utterances.to_string(), floor.now));
+            floor.facts.opens(Context::new(&self.utterances.to_string(), floor.now));
             self.utterances += 1;
         }
         if let Some(utterance) = floor.facts.contexts.last_mut() {
@@ -121,7 +121,7 @@ impl Speak {
             self.voice.speak(floor.now, "late");
         }
         self.is_cancelled = true;
-        floor.facts.cancels.push(floor.now);
+        floor.cancelled();
         if let Some(utterance) = floor.facts.contexts.last_mut() {
             utterance.closed.get_or_insert(floor.now);
         }
@@ -162,18 +162,16 @@ impl Speak {
         match mark {
             Mark::Closed => self.end(1000, "", floor),
             Mark::Flushed(number) => {
-                let last = floor.facts.contexts.iter_mut().find(|utterance| utterance.ended.is_none());
-                if let Some(utterance) = last {
-                    utterance.ended = Some(floor.now);
+                let first = floor.facts.contexts.iter().find(|utterance| utterance.ended.is_none());
+                if let Some(id) = first.map(|utterance| utterance.id.clone()) {
+                    floor.facts.ends(floor.now, |utterance| utterance.id == id);
                 }
                 if !is_silent {
                     floor.note(json!({ "type": "Flushed", "sequence_id": number }));
                 }
             }
             Mark::Cleared(number) => {
-                for utterance in &mut floor.facts.contexts {
-                    utterance.ended.get_or_insert(floor.now);
-                }
+                floor.facts.ends(floor.now, |_| true);
                 if !is_silent {
                     floor.note(json!({ "type": "Cleared", "sequence_id": number }));
                 }

@@ -80,7 +80,7 @@ impl Contexts {
             if text.is_none() {
                 floor.fault("message_without_context");
             } else {
-                floor.facts.keep_alives.push(floor.now);
+                floor.kept_alive();
             }
             return;
         };
@@ -129,7 +129,7 @@ impl Contexts {
         if noted.is_leak {
             floor.fault("context_opened_by_accident");
         }
-        floor.facts.contexts.push(noted);
+        floor.facts.opens(noted);
         true
     }
 
@@ -145,7 +145,7 @@ impl Contexts {
             return;
         }
         match text {
-            Some("") => floor.facts.keep_alives.push(floor.now),
+            Some("") => floor.kept_alive(),
             // A single space begins a context, or keeps it alive: nothing to say.
             Some(text) if text.trim().is_empty() => {}
             Some(text) => {
@@ -180,7 +180,7 @@ impl Contexts {
         context.buffer.clear();
         context.is_cancelled = !context.is_flushed;
         if context.is_cancelled {
-            floor.facts.cancels.push(floor.now);
+            floor.cancelled();
         }
         if let Some(noted) = floor.facts.context(id) {
             noted.closed = Some(floor.now);
@@ -208,9 +208,7 @@ impl Contexts {
                         floor.say(message(id, &bytes, &characters));
                     }
                     Piece::Mark(()) => {
-                        if let Some(noted) = floor.facts.context(id) {
-                            noted.ended = Some(floor.now);
-                        }
+                        floor.facts.ends(floor.now, |noted| noted.id == *id);
                         if !manner.plays(WsFailure::NoAcknowledgement) {
                             floor.note(json!({ "contextId": id, "isFinal": true }));
                         }
@@ -374,16 +372,9 @@ const CAP: usize = 5;
 /// Twelve pieces of 20 ms.
 const LATE_CHARACTERS: usize = 4;
 
+/// Parameters of the address; others are refused.
+#[rustfmt::skip]
 const KNOWN: [&str; 11] = [
-    "model_id",
-    "output_format",
-    "language_code",
-    "auto_mode",
-    "inactivity_timeout",
-    "sync_alignment",
-    "enable_ssml_parsing",
-    "apply_text_normalization",
-    "seed",
-    "enable_logging",
-    "optimize_streaming_latency",
+    "model_id", "output_format", "language_code", "auto_mode", "inactivity_timeout", "sync_alignment",
+    "enable_ssml_parsing", "apply_text_normalization", "seed", "enable_logging", "optimize_streaming_latency",
 ];

@@ -27,7 +27,7 @@ impl Conversation {
 }
 
 /// What one socket's client did, and what it was given: all that a test may want to know beside its page in the ledger. Times
-/// count from the upgrade.
+/// count from the upgrade. Of every list the last 10,000 entries are kept.
 #[derive(Clone, Debug, Default)]
 pub struct SocketFacts {
     /// When the upgrade was answered, by the clock of the ledger: what all other times here count from.
@@ -48,6 +48,10 @@ pub struct SocketFacts {
     pub contexts: Vec<Context>,
     /// When a turn of the caller was told as over: what came of it goes out after the vendor's own delay.
     pub turns_ended: Vec<Duration>,
+    /// How many contexts there have been.
+    pub contexts_opened: u32,
+    /// How many of them are over.
+    pub contexts_ended: u32,
     /// What a bill would say.
     pub billed: Billed,
     /// Messages of content that went out: audio, transcripts, words.
@@ -56,7 +60,7 @@ pub struct SocketFacts {
     pub audio_after_cancel: u64,
     /// When the client cancelled: clear, close of a context whose text was not flushed, truncate, cancel of a response.
     pub cancels: Vec<Duration>,
-    /// Rules that the client broke, in order, up to 1,000 of them.
+    /// Rules that the client broke, in order.
     pub faults: Vec<Fault>,
     /// How it ended; `None` while it goes on.
     pub end: Option<End>,
@@ -68,16 +72,34 @@ impl SocketFacts {
         self.faults.iter().any(|fault| fault.rule == rule)
     }
 
-    pub(super) fn fault(&mut self, at: Duration, rule: &'static str) {
-        if self.faults.len() < 1_000 {
-            self.faults.push(Fault { at, rule });
+    pub(super) fn opens(&mut self, context: Context) {
+        self.contexts_opened += 1;
+        keep(&mut self.contexts, context);
+    }
+
+    /// Contexts that are open and as said are over.
+    pub(super) fn ends(&mut self, now: Duration, which: impl Fn(&Context) -> bool) {
+        for context in self.contexts.iter_mut().filter(|context| context.ended.is_none() && which(context)) {
+            context.ended = Some(now);
+            self.contexts_ended += 1;
         }
+    }
+
+    pub(super) fn fault(&mut self, at: Duration, rule: &'static str) {
+        keep(&mut self.faults, Fault { at, rule });
     }
 
     /// The context of this name that is open.
     pub(super) fn context(&mut self, id: &str) -> Option<&mut Context> {
         self.contexts.iter_mut().rev().find(|context| context.id == id)
     }
+}
+
+pub(super) fn keep<T>(list: &mut Vec<T>, entry: T) {
+    if list.len() >= 10_000 {
+        list.remove(0);
+    }
+    list.push(entry);
 }
 
 /// Audio that a client sent.

@@ -1,5 +1,7 @@
 //! OpenAI Realtime, `/v1/realtime`, as it is since general availability: events in, events out.
 
+mod fault;
+mod items;
 mod response;
 mod settings;
 
@@ -7,15 +9,17 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::{Value, json};
 
+pub(super) use self::fault::refusal;
 use self::{
+    fault::{beta_is_over, complaint, refused},
     response::{Response, Step},
     settings::Settings,
 };
 use super::{
     WsFailure,
-    ears::{Ears, Utterance, Window, text_of},
+    ears::{Ears, Utterance, Window},
     facts::Context,
-    session::{Admission, Cause, Complaint, Floor, Manner, Refusal, Session, bytes_of_base64, sooner, type_of},
+    session::{Admission, Cause, Complaint, Floor, Manner, Session, bytes_of_base64, sooner, type_of},
 };
 use crate::theatre::RequestHead;
 
@@ -223,106 +227,12 @@ impl Realtime {
         }
     }
 
-    fn commit(&mut self, message: &Value, floor: &mut Floor<'_>) {
-        if self.buffered_ms < SHORTEST_MS || self.manner.plays(WsFailure::TooLittleAudio) {
-            floor.fault("commit_of_too_little");
-            return self.error("input_audio_buffer_commit_empty", "The buffer is too small (mock).", message, floor);
-        }
-        self.take_turn(floor);
-    }
-
-    /// What has been heard becomes an item of the conversation, and is transcribed.
-    fn take_turn(&mut self, floor: &mut Floor<'_>) {
-        self.buffered_ms = 0;
-        floor.facts.turns_ended.push(floor.now);
-        let (words, id) = match self.utterance.take() {
-            Some((utterance, id)) => (text_of(&utterance.whole()), id),
-            None => (String::new(), self.numbers.item()),
-        };
-        let before = self.last_item.replace(id.clone());
-        self.items.insert(id.clone(), Item::default());
-        let item = json!({
-            "id": id, "type": "message", "role": "user", "status": "completed",
-            "content": [{ "type": "input_audio", "transcript": null }],
-        });
-        self.note("input_audio_buffer.committed", json!({ "item_id": id, "previous_item_id": before }), floor);
-        for kind in ["conversation.item.added", "conversation.item.done"] {
-            self.note(kind, json!({ "previous_item_id": before, "item": item }), floor);
-        }
-        if !self.settings.is_transcribed {
-            return;
-        }
-        let is_empty = self.manner.plays(WsFailure::OddFinals) && self.manner.form() == "empty";
-        let words = if is_empty { String::new() } else { words };
-        let times = if self.manner.plays(WsFailure::DuplicateFinals) { 2 } else { 1 };
-        for _ in 0..times {
-            let body = json!({ "item_id": id, "content_index": 0, "transcript": words });
-            let event = self.event("conversation.item.input_audio_transcription.completed", body);
-            floor.say(event);
-        }
-    }
-
-    fn create_item(&mut self, message: &Value, floor: &mut Floor<'_>) {
-        let mut item = message.get("item").cloned().unwrap_or_else(|| json!({}));
-        let id = match item.get("id").and_then(Value::as_str) {
-            Some(id) if self.items.contains_key(id) => {
-                let code = "item_create_duplicate_item_id";
-                return self.error(code, "There is such an item already (mock).", message, floor);
-            }
-            Some(id) => id.to_owned(),
-            None => self.numbers.item(),
-        };
-        let call = text(&item, "call_id");
-        if type_of(&item) == "function_call_output" && !self.calls.contains(&call) {
-            floor.fault("output_of_unknown_call");
-            return self.error("invalid_value", "No such call is known (mock).", message, floor);
-        }
-        if type_of(&item) == "function_call" {
-            // What was called in a session before this one.
-            self.calls.push(call);
-        }
-        item["id"] = json!(id);
-        let before = self.last_item.replace(id.clone());
-        self.items.insert(id, Item::default());
-        for kind in ["conversation.item.added", "conversation.item.done"] {
-            self.note(kind, json!({ "previous_item_id": before, "item": item }), floor);
-        }
-    }
-
-    fn truncate(&mut self, message: &Value, floor: &mut Floor<'_>) {
-        let id = text(message, "item_id");
-        let end_ms = message.get("audio_end_ms").and_then(Value::as_u64).unwrap_or_default();
-        floor.facts.cancels.push(floor.now);
-        let form = if self.manner.plays(WsFailure::TruncateErrors) { self.manner.form() } else { "" };
-        let Some(audio_ms) = self.items.get(&id).map(|item| item.audio_ms) else {
-            floor.fault("truncate_of_unknown_item");
-            return self.error("item_truncate_invalid_item_id", "There is no such item (mock).", message, floor);
-        };
-        if audio_ms == 0 || form == "type" {
-            floor.fault("truncate_without_audio");
-            let text = "Only model output audio messages can be truncated";
-            return self.error("unsupported_content_type", text, message, floor);
-        }
-        if end_ms > audio_ms || form == "shorter" {
-            floor.fault("truncate_beyond_audio");
-            let text = format!("Audio content of {audio_ms}ms is already shorter than {end_ms}ms");
-            return self.error("invalid_value", &text, message, floor);
-        }
-        if let Some(item) = self.items.get_mut(&id) {
-            item.audio_ms = end_ms;
-        }
-        if !self.manner.plays(WsFailure::NoAcknowledgement) {
-            let body = json!({ "item_id": id, "content_index": 0, "audio_end_ms": end_ms });
-            self.note("conversation.item.truncated", body, floor);
-        }
-    }
-
     fn respond(&mut self, floor: &mut Floor<'_>) {
         let reply = (floor.replies)();
         let response = Response::new(&self.settings, self.manner, reply, &mut self.numbers, floor.now);
         let mut noted = Context::new(&response.id, floor.now);
         noted.takes(floor.now, response.characters());
-        floor.facts.contexts.push(noted);
+        floor.facts.opens(noted);
         floor.facts.billed.characters += response.characters();
         floor.facts.billed.audio_out_ms += response.speech_ms();
         if let Some(item) = response.message_item() {
@@ -338,11 +248,11 @@ impl Realtime {
 
     fn cancel(&mut self, reason: &str, floor: &mut Floor<'_>) {
         let Some(mut response) = self.active.take() else { return };
-        floor.facts.cancels.push(floor.now);
+        floor.cancelled();
         if let Some(noted) = floor.facts.context(&response.id) {
             noted.closed = Some(floor.now);
-            noted.ended = Some(floor.now);
         }
+        floor.facts.ends(floor.now, |noted| noted.id == response.id);
         if !(self.manner.plays(WsFailure::NoAcknowledgement) && reason == "client_cancelled") {
             let done = response.done("cancelled", &json!({ "type": "cancelled", "reason": reason }));
             self.note("response.done", done, floor);
@@ -375,9 +285,7 @@ impl Realtime {
                 }
                 Step::Noted(kind, body) => self.note(kind, body, floor),
                 Step::Done(body) => {
-                    if let Some(noted) = floor.facts.context(&id) {
-                        noted.ended = Some(floor.now);
-                    }
+                    floor.facts.ends(floor.now, |noted| noted.id == id);
                     let response = self.active.take();
                     self.last_item = response.as_ref().and_then(|one| one.message_item().map(str::to_owned));
                     self.note("response.done", body, floor);
@@ -402,11 +310,7 @@ impl Session for Realtime {
         if self.is_beta {
             floor.fault("beta_header");
             self.is_over = true;
-            let error = json!({ "type": "error", "event_id": "ev_0", "error": {
-                "type": "invalid_request_error", "code": "beta_api_shape_disabled",
-                "message": "The beta is over (mock).", "param": null, "event_id": null,
-            } });
-            return floor.complain(Complaint::told(error, 3000, "invalid_request_error.beta_api_shape_disabled"));
+            return floor.complain(beta_is_over());
         }
         let session = self.settings.told();
         let event = self.event("session.created", json!({ "session": session }));
@@ -449,17 +353,7 @@ impl Session for Realtime {
     }
 
     fn complaint(&self, cause: Cause) -> Complaint {
-        let (kind, code, close) = match cause {
-            Cause::Auth => ("invalid_request_error", "invalid_api_key", 3000),
-            Cause::Quota => ("insufficient_quota", "insufficient_quota", 3000),
-            Cause::Missing => ("invalid_request_error", "model_not_found", 3000),
-            Cause::Internal => ("server_error", "server_error", 1011),
-            Cause::Expired => ("invalid_request_error", "session_expired", 1001),
-        };
-        let message = json!({ "type": "error", "event_id": "ev_0", "error": {
-            "type": kind, "code": code, "message": "Something is wrong (mock).", "param": null, "event_id": null,
-        } });
-        Complaint::told(message, close, &format!("{kind}.{code}"))
+        complaint(cause)
     }
 }
 
@@ -482,23 +376,6 @@ impl Numbers {
 
 fn text(message: &Value, field: &str) -> String {
     message.get(field).and_then(Value::as_str).unwrap_or_default().to_owned()
-}
-
-/// A refused upgrade with this status.
-pub(super) fn refusal(status: u16) -> Refusal {
-    match status {
-        401 => refused(401, "invalid_api_key", "key"),
-        402 => refused(402, "insufficient_quota", "balance"),
-        403 => refused(403, "unsupported_country_region_territory", "region"),
-        404 => refused(404, "model_not_found", "model"),
-        429 => refused(429, "rate_limit_exceeded", "requests"),
-        _ => refused(status, "server_error", "server"),
-    }
-}
-
-fn refused(status: u16, code: &str, what: &str) -> Refusal {
-    let error = json!({ "type": "invalid_request_error", "code": code, "message": format!("Refused: {what} (mock)."), "param": null });
-    Refusal { status, headers: vec![("x-request-id", "req_mock".to_owned())], body: json!({ "error": error }) }
 }
 
 /// Audio that can be committed, in ms.

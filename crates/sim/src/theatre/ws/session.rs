@@ -4,7 +4,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use operetta_audio::{Encoding, Format};
 use serde_json::Value;
 
-use super::{SocketFacts, play::Staged, voice::Pacing};
+use super::{SocketFacts, facts::keep, play::Staged, voice::Pacing};
 use crate::theatre::{RequestHead, script::Reply};
 
 /// One vendor's side of one socket, pure: messages and time in, messages out. `now` is the time since the upgrade.
@@ -127,6 +127,21 @@ impl Floor<'_> {
 
     pub(super) fn fault(&mut self, rule: &'static str) {
         self.facts.fault(self.now, rule);
+    }
+
+    /// The client keeps the socket alive.
+    pub(super) fn kept_alive(&mut self) {
+        keep(&mut self.facts.keep_alives, self.now);
+    }
+
+    /// The client cancels.
+    pub(super) fn cancelled(&mut self) {
+        keep(&mut self.facts.cancels, self.now);
+    }
+
+    /// A turn of the caller is over.
+    pub(super) fn turn_ended(&mut self) {
+        keep(&mut self.facts.turns_ended, self.now);
     }
 
     /// Names the message that is being heard.

@@ -27,6 +27,8 @@ pub(crate) struct Floor {
     pub(crate) unplayed: bool,
     /// The agent is in the middle of an utterance, as far as its marks tell.
     pub(crate) utterance_open: bool,
+    /// Utterances that were heard to their mark since the caller last finished (or since the beginning).
+    pub(crate) utterances: u32,
 }
 
 /// What the caller does in a slot.
@@ -138,10 +140,19 @@ impl Conductor {
             Some(previous) => (previous.expects_answer, self.script.answer_within),
         };
         let waited_ms = at_ms.saturating_sub(since_ms);
-        if !floor.answered && expected && waited_ms < ms(within) {
+        let counts = self.script.utterances > 0;
+        let answered = floor.answered && (!counts || floor.utterances > 0);
+        if !answered && expected && waited_ms < ms(within) {
             return false;
         }
-        let quiet = if floor.utterance_open { u64::from(OPEN_UTTERANCE_MS) } else { ms(self.script.quiet) };
+        let whole = if line == 0 { self.script.utterances.min(1) } else { self.script.utterances };
+        let quiet = if floor.utterances < whole {
+            ms(self.script.doubt)
+        } else if floor.utterance_open {
+            u64::from(OPEN_UTTERANCE_MS)
+        } else {
+            ms(self.script.quiet)
+        };
         !floor.unplayed && floor.quiet_ms >= quiet
     }
 
@@ -205,12 +216,30 @@ mod tests {
     use operetta_audio::Format;
     use std::time::Duration;
 
-    const SPEAKING: Floor =
-        Floor { answered: true, speaking_ms: Some(500), quiet_ms: 0, unplayed: true, utterance_open: true };
-    const DONE: Floor =
-        Floor { answered: true, speaking_ms: None, quiet_ms: 600, unplayed: false, utterance_open: false };
-    const NOTHING: Floor =
-        Floor { answered: false, speaking_ms: None, quiet_ms: 60_000, unplayed: false, utterance_open: false };
+    const SPEAKING: Floor = Floor {
+        answered: true,
+        speaking_ms: Some(500),
+        quiet_ms: 0,
+        unplayed: true,
+        utterance_open: true,
+        utterances: 0,
+    };
+    const DONE: Floor = Floor {
+        answered: true,
+        speaking_ms: None,
+        quiet_ms: 600,
+        unplayed: false,
+        utterance_open: false,
+        utterances: 0,
+    };
+    const NOTHING: Floor = Floor {
+        answered: false,
+        speaking_ms: None,
+        quiet_ms: 60_000,
+        unplayed: false,
+        utterance_open: false,
+        utterances: 0,
+    };
 
     fn clip(frames: usize) -> Clip {
         Clip::new(vec![1000; 160 * frames], 8000)
@@ -258,6 +287,19 @@ mod tests {
         let mut it = conductor(Script::new().line(Line::speak("a", clip(1))));
         assert_eq!(words(&mut it, 0, 1, Floor { utterance_open: true, ..DONE }), ["-"]);
         assert_eq!(words(&mut it, 20, 1, Floor { utterance_open: true, quiet_ms: 2500, ..DONE }), ["0.0"]);
+    }
+
+    #[test]
+    fn who_counts_utterances_does_not_take_a_recording_for_the_answer() {
+        let script = Script { utterances: 2, ..Script::new() };
+        let mut it = conductor(script.line(Line::speak("a", clip(1))).line(Line::speak("b", clip(1))));
+        let heard = |utterances, quiet_ms| Floor { quiet_ms, utterances, ..DONE };
+        assert_eq!(words(&mut it, 0, 1, heard(0, 10_000)), ["-"]);
+        assert_eq!(words(&mut it, 20, 2, heard(1, 600)), ["0.0", "-"], "a greeting is one");
+        assert_eq!(words(&mut it, 60, 1, heard(0, 10_000)), ["-"]);
+        assert_eq!(words(&mut it, 80, 1, heard(1, 3980)), ["-"]);
+        assert_eq!(words(&mut it, 100, 2, heard(2, 600)), ["1.0", "-"]);
+        assert_eq!(words(&mut it, 140, 1, heard(1, 4000)), ["hang up"], "nobody waits for ever");
     }
 
     #[test]

@@ -21,6 +21,13 @@ pub struct Script {
     pub answer_within: Duration,
     /// How quiet the agent must be before the caller takes it that it has finished.
     pub quiet: Duration,
+    /// How many utterances an answer has, where the caller knows it; a greeting has one. Each utterance ends with a mark, which
+    /// recordings that fill a silence ("one moment") do not have: so who counts them never takes such a recording for the
+    /// end. The caller goes on when so many were heard and it has been quiet for `quiet`; when at least one was and it has been
+    /// quiet for `doubt`; or when there was none within the time allowed. 0 (the default): whatever was heard counts.
+    pub utterances: u32,
+    /// The silence after which the caller believes that an answer of fewer utterances is over.
+    pub doubt: Duration,
     /// What the caller does after the last answer.
     pub ending: Ending,
     /// The call ends here whatever happens, counted from `start`.
@@ -99,6 +106,8 @@ impl Script {
             greeting_within: Duration::from_secs(12),
             answer_within: Duration::from_secs(15),
             quiet: Duration::from_millis(600),
+            utterances: 0,
+            doubt: Duration::from_secs(4),
             ending: Ending::HangUp,
             limit: Duration::from_mins(10),
         }

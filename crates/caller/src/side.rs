@@ -37,6 +37,8 @@ pub(crate) struct Side {
     line: Option<LiveLine>,
     /// Whether the agent has been heard since the caller last finished.
     answered: bool,
+    /// Marks that were played since the caller last finished.
+    utterances: u32,
     /// Turns for a transcriber; `None` if nobody listens.
     speeches: Option<Vec<AgentSpeech>>,
     bytes: Vec<u8>,
@@ -73,6 +75,7 @@ impl Side {
             turns: 0,
             line: None,
             answered: false,
+            utterances: 0,
             speeches: listens.then(Vec::new),
             bytes: Vec::new(),
             samples: Vec::new(),
@@ -178,6 +181,7 @@ impl Side {
     fn return_marks(&mut self, at: f64, out: &mut Vec<String>) {
         while let Some(name) = self.playout.next_played_mark() {
             self.report.marks.played += 1;
+            self.utterances = self.utterances.saturating_add(1);
             if self.double.echoes_marks() {
                 out.push(self.double.mark(&name));
             }

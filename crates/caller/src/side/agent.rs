@@ -84,6 +84,7 @@ impl Side {
             quiet_ms: since * SLOT_MS,
             unplayed: self.playout.unplayed_sound() || self.playout.awaits_mark(),
             utterance_open: self.playout.utterance_open() && self.heard_slot.is_some(),
+            utterances: self.utterances,
         }
     }
 }

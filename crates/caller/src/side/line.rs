@@ -55,6 +55,7 @@ impl Side {
             barge_in: barge_in.then(BargeIn::default),
         });
         self.answered = false;
+        self.utterances = 0;
         self.line = Some(LiveLine { line, voice_at: None, done_at: None, answer_at: None, fresh: !over, barge_in });
         self.tell(at, What::CallerBegan { line, label, barge_in });
     }
@@ -68,6 +69,7 @@ impl Side {
     pub(super) fn end_line(&mut self, at: f64) {
         let Some(line) = &mut self.line else { return };
         line.done_at = Some(at);
+        self.utterances = 0;
         let (number, answer_at) = (line.line, line.answer_at);
         if let Some(report) = self.report.lines.get_mut(number) {
             report.ended_at_ms = Some(at);

@@ -15,7 +15,7 @@ use std::{
 
 use operetta_session::Tally;
 use operetta_stage::Playbill;
-use operetta_workers::Recorder;
+use operetta_workers::{PhraseBook, Recorder};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric, text},
@@ -51,6 +51,8 @@ pub struct Sources {
     pub legs: Arc<LegTally>,
     /// The providers in use.
     pub providers: Vec<Listed>,
+    /// Phrases that are kept, where there are any.
+    pub phrases: Option<PhraseBook>,
     /// The most legs that were seen lost; 0 at first.
     pub legs_lost: AtomicU64,
     /// Whether the node wants calls.

@@ -51,10 +51,13 @@ pub fn serve<P: Providers>(
         .then(|| Recorder::start(&settings.recording.dir))
         .transpose()
         .with_context(|| format!("recordings cannot be written to {}", settings.recording.dir.display()))?;
-    let last_blocks = recorder.clone();
+    let (last_blocks, phrases) = (recorder.clone(), providers.phrases());
     let served = actix_web::rt::System::new().block_on(run(settings, providers, recorder, carriers, admin, ready));
     if let Some(recorder) = last_blocks {
         recorder.finish(LAST_BLOCKS);
+    }
+    if let Some(phrases) = phrases {
+        phrases.finish(LAST_BLOCKS);
     }
     served
 }
@@ -140,7 +143,7 @@ async fn run(
 
 /// Requests that are being answered when the last call has ended get this long.
 const LAST_REQUESTS_SECS: u64 = 2;
-/// Recordings that are still being written get this long.
+/// Recordings, and phrases for later, that are still being written get this long each.
 const LAST_BLOCKS: Duration = Duration::from_secs(2);
 /// Calls that hear their goodbye get this long.
 const GOODBYES: Duration = Duration::from_secs(15);

@@ -269,6 +269,7 @@ impl<P: Providers> House<P> {
             requests: self.requests.clone(),
             capacity: self.settings.http.max_calls,
             providers: self.providers.listed(),
+            phrases: self.providers.phrases(),
             legs_lost: AtomicU64::new(0),
             readiness: self.readiness.clone(),
         };

@@ -49,6 +49,10 @@ pub enum Metric {
     ProviderAudio,
     ProviderCharacters,
     ProviderTokens,
+    PhraseLookups,
+    PhraseEntries,
+    PhraseBytes,
+    PhraseFailures,
     Faults,
     ActorInstances,
     ActorDepth,
@@ -72,7 +76,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric, in the order in which they are exported.
-    pub const ALL: [Self; 64] = [
+    pub const ALL: [Self; 68] = [
         Self::BuildInfo,
         Self::CallsStarted,
         Self::CallsEnded,
@@ -118,6 +122,10 @@ impl Metric {
         Self::ProviderAudio,
         Self::ProviderCharacters,
         Self::ProviderTokens,
+        Self::PhraseLookups,
+        Self::PhraseEntries,
+        Self::PhraseBytes,
+        Self::PhraseFailures,
         Self::Faults,
         Self::ActorInstances,
         Self::ActorDepth,
@@ -250,6 +258,14 @@ impl Metric {
             }
             Self::ProviderCharacters => ("operetta_provider_characters", Counter, "Characters sent to be spoken"),
             Self::ProviderTokens => ("operetta_provider_tokens", Counter, "Tokens of language models, by type"),
+            Self::PhraseLookups => {
+                ("operetta_phrase_lookups", Counter, "Fixed phrases asked for, by where they were found")
+            }
+            Self::PhraseEntries => ("operetta_phrase_entries", Gauge, "Phrases kept, by place"),
+            Self::PhraseBytes => ("operetta_phrase_bytes", Gauge, "What the phrases take, by place"),
+            Self::PhraseFailures => {
+                ("operetta_phrase_failures", Counter, "Phrases that were lost to the disk, by cause")
+            }
             Self::Faults => ("operetta_faults", Counter, "Faults by their code"),
             Self::ActorInstances => ("operetta_actor_instances", Gauge, "Running actors of a type"),
             Self::ActorDepth => ("operetta_actor_mailbox_depth", Gauge, "Messages sent and not yet handled"),

@@ -2,6 +2,7 @@ use operetta_call::{CloseReason, PhaseName};
 use operetta_session::{Histogram, Tally};
 use operetta_stage::{Distribution, FAST_BOUNDS_SECONDS, LaneSnapshot, Playbill};
 use operetta_wire::{Carrier, Ignored};
+use operetta_workers::PhraseCounts;
 
 use super::{Metric, Sources, process};
 use crate::{leg::LegEnding, routes::health::Readiness};
@@ -53,6 +54,9 @@ pub(super) fn gather(sources: &Sources) -> Vec<Series> {
     }
     for provider in &sources.providers {
         super::providers::read(provider, &mut |metric, labels, value| all.0.push(Series { metric, labels, value }));
+    }
+    if let Some(phrases) = &sources.phrases {
+        all.phrases(&phrases.counts());
     }
     for (fault, count) in sources.faults(&lanes) {
         all.push(Metric::Faults, [("code", fault.code().to_owned())], Value::Count(count));
@@ -115,6 +119,26 @@ impl Rows {
         self.merged(Metric::GreetingFirstAudio, &Tally::SETUP_BOUNDS, &tally(|tally| read(&tally.first_audio)));
         self.merged(Metric::TurnLatency, &Tally::TURN_BOUNDS, &tally(|tally| read(&tally.turn_latency)));
         self.merged(Metric::PacerLateness, &Tally::PACE_BOUNDS, &tally(|tally| read(&tally.pacer_lateness)));
+    }
+
+    fn phrases(&mut self, counts: &PhraseCounts) {
+        for (outcome, count) in [
+            ("memory", counts.hits_memory),
+            ("disk", counts.hits_disk),
+            ("shared", counts.hits_shared),
+            ("miss", counts.misses),
+        ] {
+            self.push(Metric::PhraseLookups, [("outcome", outcome.to_owned())], Value::Count(count));
+        }
+        for (place, entries, bytes) in
+            [("memory", counts.entries_memory, counts.bytes_memory), ("disk", counts.entries_disk, counts.bytes_disk)]
+        {
+            self.push(Metric::PhraseEntries, [("place", place.to_owned())], Value::Level(entries as i64));
+            self.push(Metric::PhraseBytes, [("place", place.to_owned())], Value::Level(bytes as i64));
+        }
+        for (cause, count) in [("damaged", counts.damaged), ("unwritten", counts.unwritten)] {
+            self.push(Metric::PhraseFailures, [("cause", cause.to_owned())], Value::Count(count));
+        }
     }
 
     /// One histogram out of those of all lanes.

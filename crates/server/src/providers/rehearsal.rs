@@ -150,3 +150,56 @@ impl Handler<Told<Synthesize>> for Ear {
         let _ = self.0.send(told.event);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use super::*;
+    use crate::providers::{Providers, troupe::tests};
+
+    #[actix_web::test]
+    async fn what_was_said_once_is_kept_and_not_paid_for_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let (server, asked) = tests::speech_server(200);
+        let env = [
+            ("OPERETTA__PROVIDERS__MINE__API", "openai_speech"),
+            ("OPERETTA__PROVIDERS__MINE__BASE_URL", &server),
+            ("OPERETTA__PROVIDERS__MINE__MODEL", "m"),
+            ("OPERETTA__PROVIDERS__MINE__VOICE", "v"),
+            ("OPERETTA__PHRASES__DIR", dir.path().to_str().unwrap()),
+            ("TTS_PROVIDER", "mine,embedded"),
+        ];
+        let line = Line { agent: "asha".into(), text: "One moment, please.".into(), format: Format::PCM16_8K };
+        let cast = tests::configured(&env);
+        assert!(cast.keeps_for("asha"));
+        let mut rehearsal = Rehearsal::start(cast.clone());
+        let first = rehearsal.say(&line).await.unwrap();
+        assert_eq!(first.from, Source::Provider("mine".into()));
+        let again = rehearsal.say(&line).await.unwrap();
+        assert_eq!((again.from, &again.audio), (Source::Kept, &first.audio));
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
+        cast.finish(Duration::from_secs(5));
+        drop((rehearsal, cast));
+
+        // The next process finds it on the disk.
+        let mut later = Rehearsal::start(tests::configured(&env));
+        let kept = later.say(&line).await.unwrap();
+        assert_eq!((kept.from, kept.audio), (Source::Kept, first.audio));
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
+        // Another voice is another phrase.
+        let other = [&env[..], &[("OPERETTA__AGENTS__ASHA__VOICES__MINE", "w")]].concat();
+        let mut other = Rehearsal::start(tests::configured(&other));
+        assert_eq!(other.say(&line).await.unwrap().from, Source::Provider("mine".into()));
+    }
+
+    #[actix_web::test]
+    async fn what_is_inside_the_program_speaks_and_is_not_kept() {
+        let cast = tests::configured(&[]);
+        assert!(!cast.keeps_for("asha") && cast.phrases().is_none());
+        let line = Line { agent: "asha".into(), text: "Hello.".into(), format: Format::MULAW_8K };
+        let said = Rehearsal::start(cast).say(&line).await.unwrap();
+        assert_eq!(said.from, Source::Provider("embedded".into()));
+        assert!(said.audio.len() > 1600, "{} bytes", said.audio.len());
+    }
+}

@@ -305,4 +305,4 @@ impl Played for Synthesize {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

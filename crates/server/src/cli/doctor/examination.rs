@@ -115,6 +115,10 @@ impl<'a> Patient<'a> {
     }
 
     fn steps(&mut self) -> Result<(), Stop> {
+        if self.entry.lacks_key() {
+            let variable = self.entry.api.map_or("", crate::config::Api::key_variable);
+            return self.bad("key", format!("is missing: set {variable}"), Some(FaultCode::KeyRejected));
+        }
         let connect = Duration::from_millis(self.entry.connect_ms.into());
         let config = self.config(connect)?;
         let (host, port, is_secure) = self.server()?;
@@ -122,10 +126,6 @@ impl<'a> Patient<'a> {
         let stream = self.tcp(&addresses, connect)?;
         if is_secure {
             self.tls(stream, &host, &config, connect)?;
-        }
-        if self.entry.lacks_key() {
-            let variable = self.entry.api.map_or("", crate::config::Api::key_variable);
-            return self.bad("key", format!("is missing: set {variable}"), Some(FaultCode::KeyRejected));
         }
         self.key(&config)
     }
@@ -318,5 +318,102 @@ async fn ask(question: &Question, config: &NetConfig, within: Duration, clock: &
                 Err(Knocked::Failed(error)) => Answer::Bad(error),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read as _, Write as _},
+        net::TcpListener,
+        thread,
+    };
+
+    use super::*;
+    use crate::config;
+
+    /// A server that answers every request with this status, until the test ends.
+    fn server(status: &'static str) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                thread::spawn(move || {
+                    let mut request = [0; 4096];
+                    while stream.read(&mut request).is_ok_and(|bytes| bytes > 0) {
+                        let code = if status.starts_with("401") { "invalid_api_key" } else { "x" };
+                        let body = format!("{{\"error\":{{\"message\":\"no\",\"code\":\"{code}\"}}}}");
+                        let head = format!(
+                            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+                            body.len()
+                        );
+                        if stream.write_all(format!("{head}{body}").as_bytes()).is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+        address
+    }
+
+    fn examined(base_url: &str, more: &[(&str, &str)]) -> Vec<(Severity, &'static str, Option<&'static str>)> {
+        let mut env = vec![
+            ("OPERETTA__PROVIDERS__MINE__API", "openai_chat"),
+            ("OPERETTA__PROVIDERS__MINE__BASE_URL", base_url),
+            ("OPERETTA__PROVIDERS__MINE__MODEL", "m"),
+            ("LLM_PROVIDER", "mine"),
+        ];
+        env.extend(more);
+        let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let settings = config::inspect(None, env).settings;
+        of_providers(&settings)
+            .into_iter()
+            .map(|finding| (finding.severity, finding.step, finding.fault.map(FaultCode::code)))
+            .collect()
+    }
+
+    #[test]
+    fn a_provider_that_works_passes_every_step() {
+        let found = examined(&server("200 OK"), &[]);
+        assert_eq!(
+            found,
+            [(Severity::Good, "dns", None), (Severity::Good, "tcp", None), (Severity::Good, "key", None)]
+        );
+    }
+
+    #[test]
+    fn the_first_step_that_fails_is_told_with_its_code() {
+        use Severity::{Bad, Doubtful, Good};
+        let reached = [(Good, "dns", None), (Good, "tcp", None)];
+        let rows = [
+            ("401 Unauthorized", (Bad, "key", Some("E103"))),
+            ("503 Service Unavailable", (Bad, "key", Some("E003"))),
+            // A server of one's own need not have a list of models.
+            ("404 Not Found", (Doubtful, "key", None)),
+        ];
+        for (status, last) in rows {
+            let found = examined(&server(status), &[("OPERETTA__PROVIDERS__MINE__KEY", "sk-1")]);
+            assert_eq!(found[..2], reached, "{status}");
+            assert_eq!(found[2..], [last], "{status}");
+        }
+        let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        assert_eq!(examined(&format!("http://{closed}"), &[]), [(Good, "dns", None), (Bad, "tcp", Some("E003"))]);
+        // It speaks HTTP and no TLS.
+        let plain = server("200 OK").replace("http:", "https:");
+        assert_eq!(examined(&plain, &[])[2..], [(Bad, "tls", Some("E003"))]);
+        let nowhere = examined("https://nowhere.invalid", &[]);
+        assert_eq!(nowhere, [(Bad, "dns", Some("E003"))]);
+    }
+
+    #[test]
+    fn a_missing_key_is_named_without_asking() {
+        let env = [("LLM_PROVIDER".to_owned(), "anthropic".to_owned())];
+        let settings = config::inspect(None, env.into_iter()).settings;
+        let found = of_providers(&settings);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!((found[0].step, found[0].fault), ("key", Some(FaultCode::KeyRejected)));
+        assert!(found[0].what.contains("ANTHROPIC_API_KEY"), "{found:?}");
     }
 }

@@ -16,7 +16,7 @@ use crate::{
 
 /// A server that answers every request with `status`, and 50 ms of samples if that is 200. With the number of requests for
 /// speech: those that keep a connection warm do not count.
-fn speech_server(status: u16) -> (String, Arc<AtomicUsize>) {
+pub(crate) fn speech_server(status: u16) -> (String, Arc<AtomicUsize>) {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
     let server = HttpServer::new(move || {
@@ -39,10 +39,13 @@ fn speech_server(status: u16) -> (String, Arc<AtomicUsize>) {
     (address, asked)
 }
 
-fn configured(env: &[(&str, &str)]) -> Configured {
+pub(crate) fn configured(env: &[(&str, &str)]) -> Configured {
     let mut env: Vec<_> = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     env.push(("OPERETTA__SPEECH__MODELS_DIR".into(), "no/models".into()));
     env.push(("OPERETTA__HTTP__WORKERS".into(), "1".into()));
+    if !env.iter().any(|(name, _)| name == "OPERETTA__PHRASES__DIR") {
+        env.push(("OPERETTA__PHRASES__DISK_BYTES".into(), "0".into()));
+    }
     let found = config::inspect(None, env.into_iter());
     found.verdict().unwrap();
     Configured::start(&found.settings).unwrap()

@@ -523,6 +523,32 @@ async fn w16_a_cancelled_job_costs_a_message_and_its_late_audio_is_nobodys() {
 }
 
 #[actix_rt::test]
+async fn a_socket_that_is_still_busy_with_a_cancelled_job_is_given_to_no_other() {
+    let mut server = Server::start(|mut peer| async move {
+        begun(&mut peer).await;
+        peer.audio(b"ab").await;
+        if peer.number == 1 {
+            assert_eq!(peer.hear().await.as_deref(), Some("stop"));
+            peer.note("stop");
+            // The acknowledgement is on its way for as long as anybody looks.
+            return peer.note_all().await;
+        }
+        peer.text("done").await;
+        peer.note_all().await;
+    })
+    .await;
+    let patient = SocketTimes { drain: peer::EVER, ..times() };
+    let mut play = Play::of(Talker { url: url(&server), pooled: true, ..Talker::default() }, patient);
+    let lease = play.asker.ask(&play.desk, 1, say("hello"));
+    play.asker.next().await;
+    drop(lease);
+    assert!(matches!(server.next_said().await, Seen::Request(1, ..)));
+    assert_eq!(server.next_said().await, Seen::Noted(1, "stop".into()));
+    assert_eq!(play.hello(2).await, (b"ab".to_vec(), Ok(())));
+    assert!(server.rest().contains(&Seen::Connected(2)));
+}
+
+#[actix_rt::test]
 async fn w17_a_cancellation_that_is_never_acknowledged_costs_the_socket() {
     let mut server = Server::start(|mut peer| async move {
         begun(&mut peer).await;

@@ -99,7 +99,6 @@ impl<C: DuplexCodec> Line<C> {
     pub(crate) fn cancel(&mut self) {
         let now = self.now();
         self.codec.borrow_mut().cancel(now, &mut self.wire);
-        self.wire.output.events.clear();
         self.hand_over();
     }
 

@@ -201,6 +201,7 @@ mod tests {
         check("event: ping\n\ndata: a\n\n", &[("", "a")]);
         check("id: 7\nretry: 10\nunknown\ndata\n\n", &[("", "")]);
         check("\u{feff}data: नमस्ते 🙏\n\n", &[("", "नमस्ते 🙏")]);
+        check("data: a\n\n\u{feff}data: b\n\n", &[("", "a")]);
         check("data: [DONE]\n\n", &[("", "[DONE]")]);
         check("\n\n\n", &[]);
     }

@@ -205,7 +205,7 @@ async fn a_cancelled_voice_can_speak_again() {
     }
     let aura = facts(&theatre, Api::DeepgramSpeakSocket);
     assert_eq!((aura.cancels.len(), aura.contexts.len()), (1, 2));
-    assert!(aura.audio_after_cancel <= 3);
+    assert!(aura.audio_after_cancel <= 5);
     let contexts = facts(&theatre, Api::ElevenLabsSocket).contexts;
     assert!(contexts.len() == 2 && contexts.iter().all(|context| context.closed.is_some() && !context.is_leak));
 }
@@ -329,7 +329,7 @@ async fn ending<V: DuplexVendor>(
     for piece in pieces {
         talk.feed(piece).await;
     }
-    let deadline = Instant::now() + Duration::from_secs(3);
+    let deadline = Instant::now() + Duration::from_secs(6);
     let ending = tokio::time::timeout_at(deadline, talk.end()).await;
     ending.map_or(Err(ErrorClass::Timeout), |ending| ending.map(drop).map_err(|error| error.class))
 }
@@ -422,4 +422,4 @@ const SPEAKERS: [Api; 2] = [Api::DeepgramSpeakSocket, Api::ElevenLabsSocket];
 const LISTENERS: [Api; 3] = [Api::DeepgramListen, Api::DeepgramFlux, Api::AssemblyAi];
 
 /// How long nothing may come: what a relay would wait.
-const STALLED: Duration = Duration::from_millis(700);
+const STALLED: Duration = Duration::from_millis(1_500);

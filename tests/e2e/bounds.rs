@@ -23,6 +23,7 @@ fn a_socket_that_never_starts_is_closed() {
     });
     engine.until_quiet(Duration::from_secs(5));
     assert_eq!(engine.metrics().ended("no_start"), 2);
+    assert_eq!(engine.metrics().count("operetta_faults_total", &[("code", "E110")]), 2);
 }
 
 #[test]
@@ -43,6 +44,7 @@ fn a_call_too_many_is_told_to_come_again() {
     assert_eq!(first.join().unwrap().failures(), []);
     engine.until_quiet(Duration::from_secs(5));
     assert_eq!(engine.metrics().ended("refused_capacity"), 1);
+    assert_eq!(engine.metrics().count("operetta_faults_total", &[("code", "E116")]), 1);
 }
 
 #[test]
@@ -53,4 +55,5 @@ fn a_taken_address_is_named_with_what_to_set() {
     let (code, said) = second.run_to_end(Duration::from_secs(20));
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("OPERETTA__HTTP__BIND="), "{said}");
+    assert!(said.contains("E151"), "{said}");
 }

@@ -20,7 +20,7 @@ fn an_open_address_without_keys_is_refused_with_what_to_set() {
     let open = Setup::new().var("OPERETTA__HTTP__BIND", "0.0.0.0:0");
     let (code, said) = open.run_to_end(Duration::from_secs(20));
     assert_eq!(code, Some(78), "{said}");
-    for name in ["exotel", "twilio", "TWILIO_AUTH_TOKEN", "--insecure"] {
+    for name in ["exotel", "twilio", "TWILIO_AUTH_TOKEN", "--insecure", "E150"] {
         assert!(said.contains(name), "the message names {name}: {said}");
     }
 }
@@ -49,6 +49,7 @@ fn without_a_signature_neither_webhook_nor_socket_opens() {
     let metrics = engine.metrics();
     assert_eq!(metrics.count("operetta_calls_started_total", &[]), 0, "no call came to be");
     assert_eq!(metrics.count("operetta_webhook_signature_failures_total", &[]), 7);
+    assert_eq!(metrics.count("operetta_faults_total", &[("code", "E013")]), 7);
 }
 
 #[test]
@@ -72,6 +73,7 @@ fn a_wrong_token_in_start_is_closed_before_anybody_is_asked_for_anything() {
     let metrics = engine.metrics();
     assert_eq!(metrics.jobs(), jobs, "no provider was asked");
     assert_eq!(metrics.ended("refused_auth"), 3);
+    assert_eq!(metrics.count("operetta_faults_total", &[("code", "E115")]), 3);
     assert_eq!(engine.recorded().len(), 0, "nothing was recorded");
 }
 

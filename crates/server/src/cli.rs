@@ -15,6 +15,13 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
+use crate::providers::Guests;
+
+/// What `main` of a program does that is Operetta with vendors of its own: reads the command line and does what it says.
+pub fn run_with(guests: Guests) -> ExitCode {
+    Cli::parse().run_with(guests)
+}
+
 /// Answers phone calls for voice agents
 #[derive(Clone, Debug, Parser)]
 #[command(name = "operetta", version, max_term_width = 100)]
@@ -36,13 +43,18 @@ enum Command {
 impl Cli {
     /// Does what was asked for.
     pub fn run(self) -> ExitCode {
+        self.run_with(Guests::default())
+    }
+
+    /// The same in a program that brings vendors of its own.
+    pub fn run_with(self, guests: Guests) -> ExitCode {
         match self.command {
-            Command::Serve(serve) => serve.run(),
+            Command::Serve(serve) => serve.run(guests),
             Command::Call(call) => call.run(),
             Command::CheckConfig(check) => check.run(),
             Command::Providers(providers) => providers.run(),
-            Command::Doctor(doctor) => doctor.run(),
-            Command::Speak(speak) => speak.run(),
+            Command::Doctor(doctor) => doctor.run(&guests),
+            Command::Speak(speak) => speak.run(guests),
         }
     }
 }

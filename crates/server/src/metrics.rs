@@ -8,10 +8,7 @@ mod process;
 mod providers;
 mod requests;
 
-use std::{
-    fmt,
-    sync::{Arc, atomic::AtomicU64},
-};
+use std::{fmt, sync::Arc};
 
 use operetta_session::Tally;
 use operetta_stage::Playbill;
@@ -27,6 +24,7 @@ use tokio::sync::watch;
 use crate::{leg::LegTally, providers::Listed, routes::health::Readiness};
 
 pub use catalogue::Metric;
+pub use faults::Highest;
 use gather::{Series, Value};
 pub use requests::Requests;
 
@@ -53,8 +51,8 @@ pub struct Sources {
     pub providers: Vec<Listed>,
     /// Phrases that are kept, where there are any.
     pub phrases: Option<PhraseBook>,
-    /// The most legs that were seen lost; 0 at first.
-    pub legs_lost: AtomicU64,
+    /// What counts of faults were told so far.
+    pub highest: Highest,
     /// Whether the node wants calls.
     pub readiness: watch::Receiver<Readiness>,
 }

@@ -1,6 +1,7 @@
 //! Who plays the roles. The engine knows providers by their desks only, so whoever starts it may bring others.
 
 mod configured;
+mod guests;
 pub(crate) mod rehearsal;
 mod troupe;
 pub(crate) mod vendors;
@@ -22,6 +23,8 @@ use operetta_workers::{PhraseBook, account::Account};
 use crate::config::{Agent, Embedded, Settings};
 pub(crate) use configured::embedded_voice;
 pub use configured::{Configured, StartError};
+pub use guests::Guests;
+pub use vendors::Terms;
 
 /// Opens the desks of each lane.
 pub trait Providers: Clone + Send + 'static {

@@ -5,13 +5,14 @@ use std::{
     rc::Rc,
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use actix::Addr;
 use operetta_call::Limits;
+use operetta_contract::FaultCode;
 use operetta_session::{Admission, Agents, Arrival, CallActor, Gauge, Granted, Lane, LaneParts, Leg, Proof, Tally};
 use operetta_stage::{Clock, Metered, Playbill, Policy, lag};
 use operetta_wire::{Carrier, Line};
@@ -22,7 +23,7 @@ use crate::{
     auth::{ExotelKeys, TwilioKeys},
     config::{PublicUrl, Settings},
     leg::{LegSettings, LegTally},
-    metrics::{Metrics, Requests, Sources},
+    metrics::{Highest, Metrics, Requests, Sources},
     providers::{Listed, Providers},
     routes::{Busy, CallOpener, Edge, ExotelEdge, Grants, TwilioEdge, Upgrade, health::Readiness},
 };
@@ -112,7 +113,8 @@ impl Knocks {
     fn log(&self, carrier: Carrier) {
         if let Some(requests) = self.due() {
             let carrier = carrier.as_str();
-            tracing::warn!(carrier, requests, "refused: no valid signature, password or secret");
+            let fault = FaultCode::Signature.code();
+            tracing::warn!(fault, carrier, requests, "refused: no valid signature, password or secret");
         }
     }
 }
@@ -270,7 +272,7 @@ impl<P: Providers> House<P> {
             capacity: self.settings.http.max_calls,
             providers: self.providers.listed(),
             phrases: self.providers.phrases(),
-            legs_lost: AtomicU64::new(0),
+            highest: Highest::default(),
             readiness: self.readiness.clone(),
         };
         Metrics::new(sources)

@@ -281,6 +281,23 @@ fn all_problems_are_told_together() {
     assert_eq!(keys, ["providers.deepgram_listen.key", "providers.elevenlabs.key", "roles.llm", "roles.tts"]);
 }
 
+/// What the program brings needs an address and neither key nor model; what it is asked about, it may be told.
+#[test]
+fn an_entry_may_name_who_is_brought_by_the_program() {
+    let roles = "[roles]\ntts = [\"mynah\", \"embedded\"]\n";
+    let own = "[providers.mynah]\napi = \"own_tts\"\nvoice = \"wren\"\n";
+    assert_eq!(
+        problems(&format!("{roles}{own}"), &[]),
+        ["providers.mynah.base_url: is missing: agents.asha uses \"mynah\" \
+          (set providers.mynah.base_url (OPERETTA__PROVIDERS__MYNAH__BASE_URL))"]
+    );
+    let settings = load(&format!("{roles}{own}base_url = \"https://mynah.example\"\nmodel = \"m1\"\n"), &[]);
+    let mynah = &settings.providers["mynah"];
+    assert!(!mynah.is_at_home() && !mynah.lacks_key());
+    assert_eq!((mynah.address(), Patience::of(mynah)), ("https://mynah.example", Api::Elevenlabs.patience()));
+    assert_eq!(problems("[providers.x]\napi = \"own_llm\"\nvoice = \"v\"", &[]).len(), 1);
+}
+
 fn words() -> String {
-    Api::ALL.map(Api::as_str).join(", ")
+    [&Api::ALL[..], &Api::BROUGHT].concat().into_iter().map(Api::as_str).collect::<Vec<_>>().join(", ")
 }

@@ -19,6 +19,8 @@ pub struct Tally {
     pub in_phase: [Gauge; PhaseName::ALL.len()],
     /// Phrases that can be said without being rendered.
     pub phrases: Gauge,
+    /// Phrases that could not be rendered ahead of time, tries that failed again included.
+    pub unrendered: Counter,
     /// Media messages from and to carriers.
     pub frames: [[Counter; 2]; Carrier::ALL.len()],
     /// Messages that were understood and not acted on, by cause.

@@ -1,7 +1,7 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use actix::prelude::*;
-use operetta_contract::{JobId, Retry, Speech, Synthesize};
+use operetta_contract::{FaultCode, JobId, Retry, Speech, Synthesize};
 use operetta_stage::{Kind, Lease, Metered, Told};
 
 use crate::{Agent, Lane};
@@ -58,7 +58,9 @@ impl Warmer {
         let pause = Self::FIRST_PAUSE.saturating_mul(1 << self.failures.min(8)).min(Self::LONGEST_PAUSE);
         self.failures += 1;
         let (phrases, again) = (self.phrases.len(), retry != Retry::Never);
-        tracing::warn!(code, phrases, again, "a phrase could not be rendered ahead of time");
+        let fault = FaultCode::PhraseNotReady.code();
+        tracing::warn!(fault, code, phrases, again, "a phrase could not be rendered ahead of time");
+        self.lane.parts().tally.unrendered.add();
         // One phrase that cannot be said must not keep the others from being ready.
         let phrase = self.phrases.pop_front();
         self.phrases.extend(phrase.filter(|_| again));

@@ -63,6 +63,8 @@ pub struct KindSnapshot {
     pub panics: u64,
     /// Starts after the first by a supervisor, by cause.
     pub restarts: [(Cause, u64); 2],
+    /// How often a supervisor has paused before it starts the next one, because too many fell.
+    pub pauses: u64,
 }
 
 /// One message type of one actor kind.

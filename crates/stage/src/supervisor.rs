@@ -5,7 +5,7 @@ use std::{
 };
 
 use actix::{Actor, Handler};
-use operetta_contract::Job;
+use operetta_contract::{FaultCode, Job};
 use tokio::task::JoinError;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -118,8 +118,10 @@ where
             let now = self.bill.clock().now();
             let pause = self.patience.fell(now, now.saturating_sub(born));
             let (actor, pause_ms) = (A::KIND, pause.as_millis() as u64);
-            tracing::warn!(actor, cause = cause.as_str(), pause_ms, "worker fell");
+            let fault = if pause.is_zero() { FaultCode::WorkerFell } else { FaultCode::WorkerPaused };
+            tracing::warn!(fault = fault.code(), actor, cause = cause.as_str(), pause_ms, "worker fell");
             if !pause.is_zero() {
+                self.troupe.paused();
                 tokio::time::sleep(pause).await;
             }
             let Some(desk) = self.desk.upgrade() else {

@@ -30,6 +30,7 @@ pub(crate) struct Troupe {
     pub(crate) dropped: AtomicU64,
     panics: AtomicU64,
     restarts: [AtomicU64; Cause::ALL.len()],
+    pauses: AtomicU64,
 }
 
 /// One message type and the time its handler takes.
@@ -59,6 +60,7 @@ impl Troupe {
             dropped: AtomicU64::new(0),
             panics: AtomicU64::new(0),
             restarts: std::array::from_fn(|_| AtomicU64::new(0)),
+            pauses: AtomicU64::new(0),
         }
     }
 
@@ -86,6 +88,10 @@ impl Troupe {
 
     pub(crate) fn restarted(&self, cause: Cause) {
         add(&self.restarts[cause.index()]);
+    }
+
+    pub(crate) fn paused(&self) {
+        add(&self.pauses);
     }
 
     /// One actor found this many letters in its mailbox in one go.
@@ -138,6 +144,7 @@ impl Troupe {
             dropped: read(&self.dropped),
             panics: read(&self.panics),
             restarts: Cause::ALL.map(|cause| (cause, read(&self.restarts[cause.index()]))),
+            pauses: read(&self.pauses),
         }
     }
 }

@@ -168,6 +168,7 @@ fn five_restarts_are_free_then_the_desk_is_unavailable_for_longer_and_longer() {
         }
         assert_eq!(lives.get(), 14);
         assert_eq!(restarts(&bill), [(Cause::Panic, 13), (Cause::Stopped, 0)]);
+        assert_eq!(bill.snapshot().actor("hand").unwrap().pauses, 8, "five restarts are free");
         assert_eq!(bill.snapshot().role(operetta_contract::Role::Llm).unwrap().refused_unavailable, 8);
 
         // A period without trouble, and it is trusted again.

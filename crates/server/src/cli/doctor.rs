@@ -12,7 +12,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{is_printed, providers::table};
-use crate::config;
+use crate::{config, providers::Guests};
 use examination::{Finding, Severity};
 
 /// Find out whether the engine would work: the configuration, and every provider that some agent uses
@@ -38,14 +38,14 @@ const UNUSABLE: u8 = 78;
 
 impl Doctor {
     /// Examines and prints.
-    pub(super) fn run(self) -> ExitCode {
+    pub(super) fn run(self, guests: &Guests) -> ExitCode {
         let found = config::inspect(self.config.as_deref(), config::environment());
         let unusable = found.verdict().err();
         let mut findings = Vec::new();
         if !self.providers {
             findings.extend(examination::of_engines(&found.settings));
         }
-        findings.extend(examination::of_providers(&found.settings));
+        findings.extend(examination::of_providers(&found.settings, guests));
         let printed = if self.json { print_json(&findings, io::stdout().lock()) } else { print_table(&findings) };
         let told = unusable.as_ref().map_or(Ok(()), |problems| writeln!(io::stderr().lock(), "error: {problems}"));
         if !is_printed(&printed.and(told)) {

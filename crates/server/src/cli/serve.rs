@@ -7,13 +7,14 @@ use std::{
 };
 
 use clap::Args;
+use operetta_contract::FaultCode;
 
 use super::demo;
 use crate::{
     banner,
     config::{self, Problems, Settings},
     logging,
-    providers::{Configured, Providers},
+    providers::{Configured, Guests, Providers},
     serve::{Addresses, serve},
 };
 
@@ -38,24 +39,24 @@ pub struct Serve {
 
 impl Serve {
     /// Serves. Nothing is bound before the configuration is known to be whole.
-    pub fn run(self) -> ExitCode {
+    pub fn run(self, guests: Guests) -> ExitCode {
         let settings = match self.settings() {
             Ok(settings) => settings,
             Err(problems) => {
-                complain(&problems.to_string());
+                complain(FaultCode::ConfigUnusable, &problems.to_string());
                 return ExitCode::from(UNUSABLE);
             }
         };
         if let Err(error) = logging::start(&settings.log) {
-            complain(&format!("{error:#}"));
+            complain(FaultCode::ConfigUnusable, &format!("{error:#}"));
             return ExitCode::from(UNUSABLE);
         }
         // One careless feature compiles a second provider in, and then rustls refuses to guess.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let providers = match Configured::start(&settings) {
+        let providers = match Configured::start_with(&settings, guests) {
             Ok(providers) => providers,
             Err(error) => {
-                complain(&error.to_string());
+                complain(FaultCode::CannotStart, &error.to_string());
                 return ExitCode::FAILURE;
             }
         };
@@ -69,7 +70,7 @@ impl Serve {
         match served {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                complain(&format!("{error:#}"));
+                complain(FaultCode::CannotStart, &format!("{error:#}"));
                 ExitCode::FAILURE
             }
         }
@@ -97,7 +98,7 @@ fn announce(banner: &[String], addresses: &Addresses) {
     }
 }
 
-fn complain(what: &str) {
+fn complain(fault: FaultCode, what: &str) {
     // Where even this cannot be written nobody is left to tell.
-    let _ = writeln!(io::stderr().lock(), "error: {what}");
+    let _ = writeln!(io::stderr().lock(), "error: {what}\n  {fault}: docs/ERRORS.md");
 }

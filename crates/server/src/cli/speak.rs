@@ -19,7 +19,7 @@ use super::{is_printed, providers::table};
 use crate::{
     config::{self, Settings},
     providers::{
-        Configured,
+        Configured, Guests,
         rehearsal::{Line, Rehearsal, Said, Source},
     },
 };
@@ -57,7 +57,7 @@ const LAST_FILES: Duration = Duration::from_secs(10);
 
 impl Speak {
     /// Speaks, keeps and prints.
-    pub(super) fn run(self) -> ExitCode {
+    pub(super) fn run(self, guests: Guests) -> ExitCode {
         let settings = match Settings::load(self.config.as_deref(), config::environment()) {
             Ok(loaded) => loaded.settings,
             Err(problems) => return complain(&problems.to_string(), UNUSABLE),
@@ -66,7 +66,7 @@ impl Speak {
             Ok(lines) => lines,
             Err(what) => return complain(&what, UNUSABLE),
         };
-        let cast = match Configured::start(&settings) {
+        let cast = match Configured::start_with(&settings, guests) {
             Ok(cast) => cast,
             Err(error) => return complain(&error.to_string(), 1),
         };

@@ -134,7 +134,7 @@ impl Rules<'_> {
         let Some(api) = provider.api else { return };
         let (role, streams) = (api.role(), matches!(api.role(), Role::Stt) && api.is_socket());
         let options = [
-            ("model", provider.model.is_some(), api.has_model() || api == Api::GoogleSpeech),
+            ("model", provider.model.is_some(), api.has_model() || api == Api::GoogleSpeech || api.is_brought()),
             ("voice", provider.voice.is_some(), api.has_voice()),
             ("max_tokens", provider.max_tokens.is_some(), role == Role::Llm),
             ("reasoning_effort", provider.reasoning_effort.is_some(), matches!(api, Api::OpenaiChat | Api::Gemini)),
@@ -164,10 +164,16 @@ impl Rules<'_> {
             let help = format!("set {variable} or {}, or take {name:?} out of the list", hint::variable_of(&key));
             self.add(&key, format!("is missing: {users} {name:?}"), Some(help));
         }
-        if api.has_model() && provider.model.is_none() {
-            let key = format!("providers.{name}.model");
-            let help = format!("set {key} ({})", hint::variable_of(&key));
-            self.add(&key, format!("is missing: {users} {name:?}"), Some(help));
+        for (option, is_missing) in [
+            ("model", api.has_model() && provider.model.is_none()),
+            // Whoever brings a vendor says where it is.
+            ("base_url", api.is_brought() && provider.base_url.is_none()),
+        ] {
+            if is_missing {
+                let key = format!("providers.{name}.{option}");
+                let help = format!("set {key} ({})", hint::variable_of(&key));
+                self.add(&key, format!("is missing: {users} {name:?}"), Some(help));
+            }
         }
         self.voices(name, provider);
     }

@@ -93,7 +93,7 @@ impl Provider {
 
     /// Whether it is served by the API's own makers: their hosts get the key of their variable, and need one.
     pub fn is_at_home(&self) -> bool {
-        let Some(api) = self.api else { return false };
+        let Some(api) = self.api.filter(|api| !api.is_brought()) else { return false };
         self.base_url.as_ref().is_none_or(|url| url.is_within(api.domain()))
     }
 
@@ -153,6 +153,12 @@ pub enum Api {
     OpenaiSpeech,
     /// OpenAI transcriptions of whole clips, and local servers of the same shape.
     OpenaiTranscriptions,
+    /// A mind that the program around the engine brings, under the name of the entry.
+    OwnLlm,
+    /// An ear that the program brings.
+    OwnStt,
+    /// A voice that the program brings.
+    OwnTts,
 }
 
 /// What is known of an API.
@@ -200,7 +206,7 @@ impl Patience {
 }
 
 impl Api {
-    /// Every API, in the order of their words.
+    /// Every API that the engine knows by itself, in the order of their words.
     pub const ALL: [Self; 14] = [
         Self::Anthropic,
         Self::Assemblyai,
@@ -217,6 +223,14 @@ impl Api {
         Self::OpenaiSpeech,
         Self::OpenaiTranscriptions,
     ];
+
+    /// What vendors speak that the program brings: see [`Guests`](crate::providers::Guests).
+    pub const BROUGHT: [Self; 3] = [Self::OwnLlm, Self::OwnStt, Self::OwnTts];
+
+    /// Whether the program brings who speaks it. Nothing is known of it but its role.
+    pub const fn is_brought(self) -> bool {
+        matches!(self, Self::OwnLlm | Self::OwnStt | Self::OwnTts)
+    }
 
     /// Its word in the configuration.
     pub const fn as_str(self) -> &'static str {
@@ -274,7 +288,10 @@ impl Api {
             | Self::OpenaiChat
             | Self::OpenaiRealtime
             | Self::OpenaiSpeech
-            | Self::OpenaiTranscriptions => false,
+            | Self::OpenaiTranscriptions
+            | Self::OwnLlm
+            | Self::OwnStt
+            | Self::OwnTts => false,
         }
     }
 
@@ -288,6 +305,7 @@ impl Api {
         const DEEPGRAM: (&str, &str, &str) = ("https://api.deepgram.com", "deepgram.com", "DEEPGRAM_API_KEY");
         const ELEVENLABS: (&str, &str, &str) = ("https://api.elevenlabs.io", "elevenlabs.io", "ELEVENLABS_API_KEY");
         const OPENAI: (&str, &str, &str) = ("https://api.openai.com", "openai.com", "OPENAI_API_KEY");
+        const NOWHERE: (&str, &str, &str) = ("", "", "");
         let (word, role, is_socket, (base_url, domain, key_variable), has_model, patience) = match self {
             Self::Anthropic => {
                 let home = ("https://api.anthropic.com", "anthropic.com", "ANTHROPIC_API_KEY");
@@ -317,6 +335,9 @@ impl Api {
             Self::OpenaiTranscriptions => {
                 ("openai_transcriptions", Stt, false, OPENAI, true, Patience::LISTEN_TO_CLIPS)
             }
+            Self::OwnLlm => ("own_llm", Llm, false, NOWHERE, false, Patience::THINK),
+            Self::OwnStt => ("own_stt", Stt, false, NOWHERE, false, Patience::LISTEN_TO_CLIPS),
+            Self::OwnTts => ("own_tts", Tts, false, NOWHERE, false, Patience::SPEAK),
         };
         Row { word, role, is_socket, base_url, domain, key_variable, has_model, patience }
     }
@@ -409,5 +430,9 @@ mod tests {
             assert!(home.is_within(api.domain()), "{home}");
         }
         assert!(Api::ALL.is_sorted_by_key(|api| api.as_str()));
+        for api in Api::BROUGHT {
+            let read: Api = serde_json::from_value(api.as_str().into()).unwrap();
+            assert!(read == api && api.is_brought() && !Api::ALL.contains(&api));
+        }
     }
 }

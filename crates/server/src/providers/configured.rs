@@ -9,7 +9,7 @@ use operetta_workers::{
     account::{Account, AccountConfig},
 };
 
-use super::{Listed, Providers, Spent, troupe::Troupe, vendors};
+use super::{Guests, Listed, Providers, Spent, troupe::Troupe};
 use crate::config::{Agent, Embedded, Provider, Settings, TtsProvider};
 
 /// The providers that the settings name: the engines inside the program, and whoever is reached over the network.
@@ -20,6 +20,8 @@ pub struct Configured(Arc<Cast>);
 pub(super) struct Cast {
     pub(super) settings: Settings,
     pub(super) engines: Engines,
+    /// The vendors that the program brings.
+    pub(super) guests: Guests,
     /// Those that some agent uses; engines inside the program only where they stand in a list with others.
     pub(super) listed: BTreeMap<(Role, String), Listed>,
     /// Certificates to trust, by the files that they were read from.
@@ -45,6 +47,16 @@ pub enum StartError {
         /// What is wrong with it.
         why: io::Error,
     },
+    /// An entry of a vendor that the program does not bring.
+    #[error(
+        "providers.{provider}: expected a program that brings {provider:?} for its api; this one brings: {brought}"
+    )]
+    NotBrought {
+        /// The entry.
+        provider: String,
+        /// Who was brought.
+        brought: String,
+    },
     /// A file of certificates.
     #[error("providers.{provider}.ca_file: expected certificates in {}, found: {found}", file.display())]
     Certificates {
@@ -63,13 +75,27 @@ impl Configured {
     /// # Errors
     /// A model file or a certificate cannot be used, or a thread cannot be started.
     pub fn start(settings: &Settings) -> Result<Self, StartError> {
+        Self::start_with(settings, Guests::default())
+    }
+
+    /// The same, with vendors that the program brings: entries whose `api` is `own_tts` and the like.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start), or the settings use somebody whom the program does not bring.
+    pub fn start_with(settings: &Settings, guests: Guests) -> Result<Self, StartError> {
+        for name in settings.active_providers().into_keys() {
+            if settings.providers.get(name).is_some_and(|entry| guests.capabilities(name, entry).is_none()) {
+                let brought = guests.names();
+                return Err(StartError::NotBrought { provider: name.to_owned(), brought });
+            }
+        }
         let roots = roots(settings)?;
         let engines = super::embedded(settings)?;
-        let listed = listed(settings);
+        let listed = listed(settings, &guests);
         let phrases = if listed.is_empty() { None } else { Some(phrases(settings)?) };
         let lanes = if listed.is_empty() { 0 } else { settings.lanes() };
         let bills = (0..lanes).map(|lane| (format!("w{lane}"), Playbill::new(format!("w{lane}.providers")))).collect();
-        Ok(Self(Arc::new(Cast { settings: settings.clone(), engines, listed, roots, phrases, bills })))
+        Ok(Self(Arc::new(Cast { settings: settings.clone(), engines, guests, listed, roots, phrases, bills })))
     }
 }
 
@@ -159,7 +185,7 @@ pub(crate) fn embedded_voice<'a>(agent: &'a Agent, engine: Embedded, default: &'
 }
 
 /// Every provider that has an account, with the agents that use it.
-fn listed(settings: &Settings) -> BTreeMap<(Role, String), Listed> {
+fn listed(settings: &Settings, guests: &Guests) -> BTreeMap<(Role, String), Listed> {
     let clock = Clock::system();
     let mut listed = BTreeMap::new();
     for (agent_name, agent) in &settings.agents {
@@ -171,7 +197,7 @@ fn listed(settings: &Settings) -> BTreeMap<(Role, String), Listed> {
                     continue;
                 }
                 let known = listed.entry((role, name.clone())).or_insert_with(|| {
-                    one(name, role, entry, Account::new(name.as_str(), account(entry), clock.clone()))
+                    one(name, role, entry, Account::new(name.as_str(), account(name, entry, guests), clock.clone()))
                 });
                 known.agents.push(agent_name.as_str().into());
             }
@@ -195,9 +221,9 @@ fn one(name: &str, role: Role, entry: Option<&Provider>, account: Account) -> Li
 }
 
 /// How the account of a provider is run; an engine inside the program has threads and queues of its own.
-fn account(entry: Option<&Provider>) -> AccountConfig {
+fn account(name: &str, entry: Option<&Provider>, guests: &Guests) -> AccountConfig {
     let Some(entry) = entry else { return AccountConfig::default() };
-    let allowed = vendors::capabilities(entry).and_then(|capabilities| capabilities.concurrency);
+    let allowed = guests.capabilities(name, entry).and_then(|capabilities| capabilities.concurrency);
     AccountConfig {
         seats: entry.max_at_once.or(allowed),
         first_pause: Duration::from_secs(entry.breaker_pause_secs.into()),

@@ -15,7 +15,7 @@ use operetta_workers::{
 use super::{
     Spent,
     configured::Cast,
-    vendors::{self, AnyDesk, Asked, Visit},
+    vendors::{AnyDesk, Asked, Visit},
 };
 use crate::config::{Agent, Embedded, Patience, Provider};
 
@@ -111,7 +111,7 @@ impl<'a> Stage<'a> {
         }
         let rungs: Vec<_> = key.0.iter().filter_map(|(name, voice)| self.rung(name, voice.as_deref())).collect();
         let hedge_after = (hedge_ms > 0).then(|| Duration::from_millis(hedge_ms.into()));
-        let config = RelayConfig { hedge_after, ..RelayConfig::default() };
+        let config = RelayConfig { hedge_after, total: patience(J::ROLE), ..RelayConfig::default() };
         let shelf = J::shelf(self.cast);
         let relay = Supervisor::start::<J, _>(self.policy, self.bill, move || {
             let relay = Relay::new(rungs.clone(), config);
@@ -161,7 +161,7 @@ impl<'a> Stage<'a> {
             // A hedge is a second job at another provider, and a job that was given up keeps its seat until it has let go.
             let policy = Policy { seats: self.policy.seats * 2, ..self.policy };
             let opener = Opener { policy, bill, net: self.net(entry), spent: Arc::clone(spent) };
-            let desk = vendors::visit(entry, opener)?;
+            let desk = self.cast.guests.open(name, entry, opener)?;
             self.workers.insert(name.to_owned(), desk);
         }
         self.workers.get(name)
@@ -188,13 +188,24 @@ impl<'a> Stage<'a> {
 const EMBEDDED: Times =
     Times { first: Duration::from_secs(3), gap: Duration::from_secs(3), flush: Duration::from_secs(3) };
 
+/// How long a call waits for the first output of whichever provider: long enough for a second one to be asked when the first
+/// was waited for in vain, and shorter than the call's own patience (`timing.mind_ms`, `tts_total_ms`, `final_ms`). The caller
+/// hears a recording meanwhile.
+const fn patience(role: Role) -> Duration {
+    match role {
+        Role::Llm => Duration::from_secs(5),
+        Role::Tts => Duration::from_secs(4),
+        Role::Vad | Role::Stt | Role::Realtime => Duration::from_secs(3),
+    }
+}
+
 fn times(patience: Patience) -> Times {
     let ms = |ms: u32| Duration::from_millis(ms.into());
     Times { first: ms(patience.first_ms), gap: ms(patience.gap_ms), flush: ms(patience.flush_ms) }
 }
 
 /// Opens the desk of a vendor.
-struct Opener {
+pub(super) struct Opener {
     policy: Policy,
     bill: Playbill,
     net: Net,

@@ -96,12 +96,13 @@ pub(crate) trait Visit {
     fn converse<V: DuplexVendor<Job = Converse>>(self, vendor: impl Fn() -> V + 'static) -> Self::Out;
 }
 
-/// The visitor meets the vendor of an entry. `None` for an entry without an API, which the configuration refuses.
+/// The visitor meets the vendor of an entry. `None` for an entry without an API, which the configuration refuses, and for those
+/// whose vendor the program brings.
 #[expect(clippy::too_many_lines, reason = "it is a list of vendors")]
 pub(crate) fn visit<W: Visit>(entry: &Provider, visitor: W) -> Option<W::Out> {
-    let shared = Shared::of(entry)?;
+    let shared = Terms::of(entry);
     let is_at_home = entry.is_at_home();
-    Some(match shared.api {
+    Some(match entry.api? {
         Api::Anthropic => {
             let mut config = llm::anthropic::Config::new(shared.key, shared.model);
             config.base_url = shared.base_url;
@@ -213,15 +214,13 @@ pub(crate) fn visit<W: Visit>(entry: &Provider, visitor: W) -> Option<W::Out> {
             config.path = entry.path.clone().unwrap_or(config.path);
             visitor.clips(move || stt::openai::OpenAiTranscription::new(config.clone()))
         }
+        // Not ours: `Guests` know who that is.
+        Api::OwnLlm | Api::OwnStt | Api::OwnTts => return None,
     })
 }
 
-/// What an entry's API can do.
-pub(crate) fn capabilities(entry: &Provider) -> Option<Capabilities> {
-    visit(entry, Ability)
-}
-
-struct Ability;
+/// Wants to know what a vendor can do.
+pub(super) struct Ability;
 
 impl Visit for Ability {
     type Out = Capabilities;
@@ -258,12 +257,8 @@ pub(crate) enum Question {
 /// What a reply means whose status is not 2xx.
 pub(crate) type RequestJudge = Box<dyn Fn(&Head, &[u8]) -> ProviderError>;
 
-/// The question for an entry.
-pub(crate) fn question(entry: &Provider) -> Option<Question> {
-    visit(entry, Curious)
-}
-
-struct Curious;
+/// Wants to know what to ask.
+pub(super) struct Curious;
 
 impl Curious {
     fn of_requests<V: HttpVendor>(vendor: V) -> Question {
@@ -309,24 +304,27 @@ impl Visit for Curious {
     }
 }
 
-/// What every API wants to know.
-struct Shared {
-    api: Api,
-    key: ApiKey,
-    base_url: String,
-    model: String,
-    voice: String,
+/// What an entry of the configuration says to its vendor.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// The key; empty when there is none.
+    pub key: ApiKey,
+    /// `http(s)://host[:port]`, without a path.
+    pub base_url: String,
+    /// The model; empty when none is named.
+    pub model: String,
+    /// The voice of agents that name none; empty when none is named.
+    pub voice: String,
 }
 
-impl Shared {
-    fn of(entry: &Provider) -> Option<Self> {
+impl Terms {
+    pub(super) fn of(entry: &Provider) -> Self {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        Some(Self {
-            api: entry.api?,
+        Self {
             key: ApiKey::new(entry.key.as_ref().map_or("", ExposeSecret::expose_secret)),
             base_url: entry.address().to_owned(),
             model: text(&entry.model),
             voice: text(&entry.voice),
-        })
+        }
     }
 }

@@ -16,10 +16,7 @@ use url::Url;
 
 use crate::{
     config::{Embedded, Patience, Provider, Settings},
-    providers::{
-        self,
-        vendors::{self, Question},
-    },
+    providers::{self, Guests, vendors::Question},
 };
 
 /// One thing that was looked at.
@@ -84,16 +81,17 @@ pub(super) fn of_engines(settings: &Settings) -> Vec<Finding> {
 }
 
 /// Every provider that some agent uses, one after the other.
-pub(super) fn of_providers(settings: &Settings) -> Vec<Finding> {
+pub(super) fn of_providers(settings: &Settings, guests: &Guests) -> Vec<Finding> {
     let active = settings.active_providers();
     let entries = active.keys().filter_map(|name| Some((*name, settings.providers.get(*name)?)));
-    entries.flat_map(|(name, entry)| Patient::new(name, entry).examine()).collect()
+    entries.flat_map(|(name, entry)| Patient::new(name, entry, guests).examine()).collect()
 }
 
 /// A provider that is looked at, and what was found.
 struct Patient<'a> {
     name: &'a str,
     entry: &'a Provider,
+    guests: &'a Guests,
     role: Role,
     clock: Clock,
     findings: Vec<Finding>,
@@ -103,9 +101,9 @@ struct Patient<'a> {
 struct Stop;
 
 impl<'a> Patient<'a> {
-    fn new(name: &'a str, entry: &'a Provider) -> Self {
+    fn new(name: &'a str, entry: &'a Provider, guests: &'a Guests) -> Self {
         let role = entry.api.map_or(Role::Llm, crate::config::Api::role);
-        Self { name, entry, role, clock: Clock::system(), findings: Vec::new() }
+        Self { name, entry, guests, role, clock: Clock::system(), findings: Vec::new() }
     }
 
     fn examine(mut self) -> Vec<Finding> {
@@ -211,7 +209,10 @@ impl<'a> Patient<'a> {
 
     /// The key and the speed of an answer, by what costs nothing.
     fn key(&mut self, config: &NetConfig) -> Result<(), Stop> {
-        let Some(question) = vendors::question(self.entry) else { return Ok(()) };
+        let Some(question) = self.guests.question(self.name, self.entry) else {
+            let what = "this program does not bring the vendor of this entry".to_owned();
+            return self.bad("program", what, Some(FaultCode::CannotStart));
+        };
         let patience = Duration::from_millis(Patience::of(self.entry).first_ms.into());
         let within = (patience * 2).max(Duration::from_secs(5));
         let answered = actix_web::rt::System::new().block_on(ask(&question, config, within, &self.clock));
@@ -368,7 +369,7 @@ mod tests {
         env.extend(more);
         let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let settings = config::inspect(None, env).settings;
-        of_providers(&settings)
+        of_providers(&settings, &Guests::default())
             .into_iter()
             .map(|finding| (finding.severity, finding.step, finding.fault.map(FaultCode::code)))
             .collect()
@@ -411,7 +412,7 @@ mod tests {
     fn a_missing_key_is_named_without_asking() {
         let env = [("LLM_PROVIDER".to_owned(), "anthropic".to_owned())];
         let settings = config::inspect(None, env.into_iter()).settings;
-        let found = of_providers(&settings);
+        let found = of_providers(&settings, &Guests::default());
         assert_eq!(found.len(), 1, "{found:?}");
         assert_eq!((found[0].step, found[0].fault), ("key", Some(FaultCode::KeyRejected)));
         assert!(found[0].what.contains("ANTHROPIC_API_KEY"), "{found:?}");

@@ -5,13 +5,14 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, http::Method, web};
 use operetta_audio::Format;
 use operetta_contract::{ErrorClass, JobId, Speech};
 use operetta_stage::{Kind, Lease, Metered, Told};
+use operetta_vendors::tts::openai::{Config, OpenAiSpeech};
 use operetta_workers::account::BreakerState;
 use tokio::sync::mpsc;
 
 use super::*;
 use crate::{
     config,
-    providers::{Configured, Providers},
+    providers::{Configured, Guests, Providers, StartError, Terms},
 };
 
 /// A server that answers every request with `status`, and 50 ms of samples if that is 200. With the number of requests for
@@ -40,6 +41,10 @@ pub(crate) fn speech_server(status: u16) -> (String, Arc<AtomicUsize>) {
 }
 
 pub(crate) fn configured(env: &[(&str, &str)]) -> Configured {
+    started(env, Guests::default()).unwrap()
+}
+
+fn started(env: &[(&str, &str)], guests: Guests) -> Result<Configured, StartError> {
     let mut env: Vec<_> = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     env.push(("OPERETTA__SPEECH__MODELS_DIR".into(), "no/models".into()));
     env.push(("OPERETTA__HTTP__WORKERS".into(), "1".into()));
@@ -48,7 +53,7 @@ pub(crate) fn configured(env: &[(&str, &str)]) -> Configured {
     }
     let found = config::inspect(None, env.into_iter());
     found.verdict().unwrap();
-    Configured::start(&found.settings).unwrap()
+    Configured::start_with(&found.settings, guests)
 }
 
 /// Writes down what it is told.
@@ -158,4 +163,49 @@ async fn the_last_of_the_list_may_be_inside_the_program() {
     let (audio, switches, end) = say(&cast, &Playbill::new("w0")).await;
     assert_eq!((switches, end), (vec!["ill > flite: unavailable".to_owned()], Ok(())));
     assert!(audio.len() > 3200, "flite says a word: {} bytes", audio.len());
+}
+
+/// What a program brings: a vendor of its own; any will do.
+fn brought(terms: Terms) -> OpenAiSpeech {
+    let mut config = Config::new(terms.key, terms.model);
+    config.base_url = terms.base_url;
+    config.voice = terms.voice;
+    OpenAiSpeech::new(config)
+}
+
+#[actix_web::test]
+async fn who_is_brought_by_the_program_plays_like_any_other() {
+    let ((ill, _), (good, asked)) = (speech_server(503), speech_server(200));
+    let env = [
+        ("OPERETTA__PROVIDERS__ILL__API", "own_tts"),
+        ("OPERETTA__PROVIDERS__ILL__BASE_URL", &ill),
+        ("OPERETTA__PROVIDERS__ILL__VOICE", "v"),
+        ("OPERETTA__PROVIDERS__GOOD__API", "own_tts"),
+        ("OPERETTA__PROVIDERS__GOOD__BASE_URL", &good),
+        ("OPERETTA__PROVIDERS__GOOD__VOICE", "v"),
+        ("OPERETTA__PROVIDERS__GOOD__MAX_AT_ONCE", "3"),
+        ("TTS_PROVIDER", "ill,good"),
+    ];
+    let guests = Guests::default().speaks("ill", brought).speaks("good", brought);
+    let cast = started(&env, guests).unwrap();
+    let (audio, switches, end) = say(&cast, &Playbill::new("w0")).await;
+    assert_eq!((switches, end), (vec!["ill > good: unavailable".to_owned()], Ok(())));
+    assert_eq!((audio.is_empty(), asked.load(Ordering::Relaxed)), (false, 1));
+    let listed = cast.listed();
+    let good = listed.iter().find(|provider| &*provider.name == "good").unwrap();
+    assert_eq!(
+        (good.api, good.account.snapshot().ok, good.spent.characters.load(Ordering::Relaxed)),
+        ("own_tts", 1, 6)
+    );
+
+    // Nobody of that name, and somebody of that name who plays another role.
+    for guests in [Guests::default(), Guests::default().speaks("ill", brought).listens_to_clips("good", clips)] {
+        let error = started(&env, guests).err().unwrap().to_string();
+        assert!(error.starts_with("providers.good: expected a program that brings"), "{error}");
+    }
+}
+
+fn clips(terms: Terms) -> operetta_vendors::stt::openai::OpenAiTranscription {
+    let config = operetta_vendors::stt::openai::Config::new(terms.key, terms.model);
+    operetta_vendors::stt::openai::OpenAiTranscription::new(config)
 }

@@ -13,7 +13,7 @@ use std::{
 
 use operetta_contract::{ErrorClass, Speech, Synthesize};
 use operetta_workers::{
-    account::Steer,
+    account::{AccountConfig, Steer},
     relay::{Fetched, Keep, LocalBoxFuture, Shelf},
 };
 use relay_theatre::{House, Part, Play, ms, on_a_lane, synthesize};
@@ -220,7 +220,7 @@ fn a_late_provider_is_overtaken_by_what_the_next_one_has_on_the_shelf() {
         shelf.0.kept.borrow_mut().insert("b model, voice of b".into(), kept);
         let bill = Playbill::new("main");
         let providers = [('a', Part::Late(900)), ('b', Part::Good)]
-            .map(|(name, part)| Provider::<Synthesize>::new(name, &[part], Default::default()));
+            .map(|(name, part)| Provider::<Synthesize>::new(name, &[part], AccountConfig::default()));
         let rungs: Vec<_> = providers.iter().map(|it| it.rung(it.desk(SPRY, &bill), TIMES)).collect();
         let config = RelayConfig { hedge_after: Some(ms(300)), ..RelayConfig::default() };
         let desk = Supervisor::start(SPRY, &bill, move || {

@@ -60,6 +60,8 @@ pub struct SocketFacts {
     pub audio_after_cancel: u64,
     /// When the client cancelled: clear, close of a context whose text was not flushed, truncate, cancel of a response.
     pub cancels: Vec<Duration>,
+    /// Where replies were cut short by a truncation that was accepted, in ms of their audio, in order.
+    pub truncated_ms: Vec<u64>,
     /// Rules that the client broke, in order.
     pub faults: Vec<Fault>,
     /// How it ended; `None` while it goes on.

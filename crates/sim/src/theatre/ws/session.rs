@@ -139,6 +139,11 @@ impl Floor<'_> {
         keep(&mut self.facts.cancels, self.now);
     }
 
+    /// The client cut a reply short, after so much of its audio.
+    pub(super) fn truncated(&mut self, end_ms: u64) {
+        keep(&mut self.facts.truncated_ms, end_ms);
+    }
+
     /// A turn of the caller is over.
     pub(super) fn turn_ended(&mut self) {
         keep(&mut self.facts.turns_ended, self.now);

@@ -101,6 +101,7 @@ impl Realtime {
         if let Some(item) = self.items.get_mut(&id) {
             item.audio_ms = end_ms;
         }
+        floor.truncated(end_ms);
         if !self.manner.plays(WsFailure::NoAcknowledgement) {
             let body = json!({ "item_id": id, "content_index": 0, "audio_end_ms": end_ms });
             self.note("conversation.item.truncated", body, floor);

@@ -10,6 +10,9 @@ LOCKED ?= --locked
 # Further arguments for the program that a target starts.
 ARGS ?=
 
+# `make conformance`: which real vendor; none for the fakes of all.
+VENDOR ?=
+
 # `make sim`: how many histories, and which (another seed every time unless given).
 N ?= 10000000
 SEED ?=
@@ -28,6 +31,7 @@ help:
 	'make sim      random histories of calls against the promises: N=10000000 SEED=7' \
 	'make bench    density: this engine, a plain bridge and an echo server under the same load' \
 	'make soak     waves of calls with random deaths; everything must be back at zero after them' \
+	'make conformance  every codec against the fake vendors; VENDOR=deepgram: against the real one' \
 	'make webhooks a steady load of webhooks, 200 a second, and how long the answers take' \
 	'make snap     review changed transcripts and other snapshots' \
 	'' \
@@ -77,6 +81,12 @@ sim: tools
 bench soak webhooks: tools
 	$(CARGO) build --release $(LOCKED) -p operetta-server -p operetta-tests
 	$(TARGET)/release/$@ $(ARGS)
+
+# Against the fakes. With VENDOR against the real vendor, whose key is in the environment: this costs money.
+.PHONY: conformance
+conformance: tools
+	$(CARGO) build --release $(LOCKED) -p operetta-tests --bin conformance
+	$(TARGET)/release/conformance $(if $(VENDOR),--vendor $(VENDOR)) $(ARGS)
 
 .PHONY: snap
 snap:

@@ -42,8 +42,9 @@ fn an_ill_voice_is_covered_up() {
         let metrics = engine.metrics();
         assert_eq!(metrics.ended("bug"), 0, "{voice}");
         let told = |code: &str| metrics.count("operetta_faults_total", &[("code", code)]) > 0;
-        // A voice that drips is slow and does not fail.
-        assert!(told("E140") || voice == "drips", "{voice}: phrases could not be made ready");
+        // The others take longer than this to be given up.
+        let fails = matches!(voice, "refuses" | "empty" | "crashes" | "garbage");
+        assert!(told("E140") || !fails, "{voice}: phrases could not be made ready");
         assert_eq!((told("E121"), told("E122")), (voice == "crashes", voice == "crashes"), "{voice}: workers fell");
     }
 }

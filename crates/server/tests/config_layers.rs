@@ -271,6 +271,10 @@ fn each_wrong_value_is_refused_with_what_was_expected() {
             "file agents.asha.voice: voice \"hibari\" is not one of those that speech.tts speaks with (use `default`, or set speech.tts = \"embedded\")",
         ),
         (
+            "[agents.asha]\nvoice = \"hibari\"\ntts = [\"flite\"]",
+            "file agents.asha.voice: voice \"hibari\" is not one of those that flite speaks with (use `default`, or \"embedded\" in the place of \"flite\")",
+        ),
+        (
             "[log]\nlevel = \"a=b=c\"",
             "file log.level: expected a level such as info, or a filter such as info,operetta_session=debug, found \"a=b=c\"",
         ),

@@ -1,7 +1,5 @@
 //! Every code of docs/ERRORS.md is provoked by a test, or says that it is reserved.
 
-#![expect(clippy::unwrap_used, reason = "the helpers of a test fail as the test does")]
-
 use std::{fs, path::PathBuf};
 
 use operetta_contract::FaultCode;

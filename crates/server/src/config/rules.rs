@@ -6,6 +6,7 @@ use super::{
     audit::Effective,
     hint,
     problem::{Origin, Problem, ProblemKind, Problems},
+    providers::Embedded,
     settings::{Agent, Settings, Timing, TtsProvider},
     shape::VOICES,
 };
@@ -68,15 +69,23 @@ impl Rules<'_> {
 
     fn voice(&mut self, key: &str, agent: &Agent) {
         let Some((voice, neural)) = VOICES.iter().find(|(voice, _)| *voice == agent.voice) else { return };
-        let fits = match self.settings.speech.tts {
-            TtsProvider::Embedded => true,
-            TtsProvider::Hibari => *neural,
-            TtsProvider::Flite => !neural,
+        let engine = agent.speaker();
+        let fits = match (engine, self.settings.speech.tts) {
+            (Embedded::Any, TtsProvider::Embedded) => true,
+            (Embedded::Hibari, _) | (Embedded::Any, TtsProvider::Hibari) => *neural,
+            (Embedded::Flite, _) | (Embedded::Any, TtsProvider::Flite) => !neural,
         };
-        if !fits {
-            let what = format!("voice {voice:?} is not one of those that speech.tts speaks with");
-            self.add(&format!("{key}.voice"), what, Some("use `default`, or set speech.tts = \"embedded\"".to_owned()));
+        if fits {
+            return;
         }
+        let (who, help) = match engine {
+            Embedded::Any => ("speech.tts", "use `default`, or set speech.tts = \"embedded\"".to_owned()),
+            Embedded::Hibari | Embedded::Flite => {
+                (engine.as_str(), format!("use `default`, or \"embedded\" in the place of {:?}", engine.as_str()))
+            }
+        };
+        let what = format!("voice {voice:?} is not one of those that {who} speaks with");
+        self.add(&format!("{key}.voice"), what, Some(help));
     }
 
     /// A called number leads to one agent, or nobody could say to which.

@@ -97,6 +97,10 @@ fn told(provider: &Listed) -> Value {
             "breaker_open": seen.refused_breaker, "paused": seen.refused_paused, "queue": seen.refused_queue,
             "worker": seen.refused_desk,
         },
+        "first_output": {
+            "count": seen.first_output.count(),
+            "mean_ms": (seen.first_output.sum.as_millis() as u64).checked_div(seen.first_output.count()),
+        },
         "retries": seen.retries,
         "left": seen.switches_away,
         "taken_over": seen.switches_to,
@@ -171,5 +175,6 @@ mod tests {
         assert_eq!(list[0]["name"], "only");
         assert_eq!((&list[0]["breaker"], &list[0]["steered"]), (&json!("open"), &json!("open")));
         assert_eq!((&list[0]["requests"], &list[0]["errors"]), (&json!(0), &json!({})));
+        assert_eq!(list[0]["first_output"], json!({ "count": 0, "mean_ms": null }));
     }
 }

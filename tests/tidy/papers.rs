@@ -24,7 +24,8 @@ fn links(house: &House) -> Complaints {
 fn map(house: &House) -> Complaints {
     let Some(map) = house.file("docs/ARCHITECTURE.md") else { return vec!["docs/ARCHITECTURE.md is not there".into()] };
     let missing = house.rooms.iter().filter(|room| {
-        let places = [format!("| `crates/{}` |", room.name), format!("| `{}/` |", room.name)];
+        let name = &room.name;
+        let places = [format!("| `crates/{name}` |"), format!("| `examples/{name}` |"), format!("| `{name}/` |")];
         !places.iter().any(|place| map.text.contains(place))
     });
     missing.map(|room| format!("docs/ARCHITECTURE.md has no row for the room {}", room.name)).collect()

@@ -19,6 +19,7 @@ use std::{
     time::Duration,
 };
 
+use operetta_contract::FaultCode;
 use operetta_stage::Clock;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -325,7 +326,8 @@ impl Account {
         let _unchanged = self.0.breaker.fetch_update(Ordering::AcqRel, Ordering::Acquire, stepped);
         if opened {
             add(&self.0.tally.opened);
-            tracing::warn!(provider = &*self.0.name, "circuit breaker opened");
+            let fault = FaultCode::BreakerOpen.code();
+            tracing::warn!(fault, provider = &*self.0.name, "circuit breaker opened");
         }
         verdict
     }

@@ -148,6 +148,11 @@ impl Engine {
         http::get(self.admin, path)
     }
 
+    /// Posts `body` to the operators' listener.
+    pub fn order(&self, path: &str, body: &str) -> Answer {
+        http::ask(self.admin, &format!("POST {path} HTTP/1.1"), &[], body)
+    }
+
     /// All metrics now.
     pub fn metrics(&self) -> Metrics {
         let answer = self.admin("/metrics");

@@ -7,6 +7,7 @@
 #![expect(clippy::expect_used, reason = "a harness panics for its tests")]
 
 pub mod conformance;
+pub mod chaos;
 pub mod engine;
 pub mod http;
 pub mod metrics;

@@ -24,6 +24,12 @@ impl Metrics {
         self.all(name, labels).map(|series| series.value).sum()
     }
 
+    /// The sum of all series of `name` that have `labels`, and whose label `label` begins with `prefix`.
+    pub fn count_where(&self, name: &str, labels: &[(&str, &str)], label: &str, prefix: &str) -> u64 {
+        let begins = |series: &&Series| series.labels.get(label).is_some_and(|value| value.starts_with(prefix));
+        self.all(name, labels).filter(begins).map(|series| series.value).sum::<f64>() as u64
+    }
+
     /// [`Self::sum`] as the count it is.
     pub fn count(&self, name: &str, labels: &[(&str, &str)]) -> u64 {
         self.sum(name, labels) as u64

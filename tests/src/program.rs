@@ -20,8 +20,10 @@ pub fn operetta() -> &'static Path {
         let folder = if is_test { here.parent().expect("deps is in the profile's folder") } else { here };
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["build", "--quiet", "--locked", "--bin", "operetta"]).current_dir(workspace());
-        // A test target turns the features of development dependencies on, as they are for whoever runs this test.
-        cargo.args(if is_test { &["--workspace", "--test", "tidy"][..] } else { &["-p", "operetta-server"] });
+        // A test target turns the features of development dependencies on, as they are for whoever runs this test. A program is
+        // built together with the engine, and dependencies have the features that both want.
+        let ours = &["-p", "operetta-server", "-p", "operetta-tests"][..];
+        cargo.args(if is_test { &["--workspace", "--test", "tidy"][..] } else { ours });
         cargo.arg("--target-dir").arg(folder.parent().expect("the profile's folder is in the target folder"));
         match folder.file_name().and_then(|name| name.to_str()) {
             Some("debug") => {}

@@ -14,6 +14,10 @@ const MOST_LINES: usize = 600;
 /// Long files: path, why it is one thing.
 const LONG: &[(&str, &str)] = &[
     (
+        "crates/sim/src/histories/watch.rs",
+        "all promises of the machine beside each other: which one is missing must show",
+    ),
+    (
         "crates/local/src/mind/talk.rs",
         "the dialogue as one table: what is said in which state, read from top to bottom",
     ),
@@ -28,6 +32,8 @@ const REAL_TIME: &[(&str, &str)] = &[
         "crates/server/tests/leg_traps.rs",
         "a real peer that is slow, and one that answers no ping: the time is the trap",
     ),
+    ("crates/workers/tests/duplex/feeds.rs", "feeds a real socket until the kernel takes no more"),
+    ("crates/workers/tests/http/http2.rs", "asks a real server again, up to a deadline"),
     ("crates/server/tests/leg_support/mod.rs", "asks a counter of another thread again, up to a deadline"),
     ("tests/src/", "the engine is another process: it is asked again in real time, up to a deadline"),
     ("crates/stage/tests/metering.rs", "holds a thread on purpose: the lag that follows is what is measured"),

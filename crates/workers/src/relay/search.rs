@@ -60,6 +60,9 @@ const MOST_TRIES: u8 = 3;
 /// Before the second round, so that a worker that fell may be there again.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 
+/// How long a hedge looks at the shelf: long enough for another thread to answer, and nothing that a caller hears.
+const GLANCE: Duration = Duration::from_millis(5);
+
 /// What a search finds.
 pub(super) enum Found<J: Resume> {
     /// A provider is at work.
@@ -158,11 +161,13 @@ impl<J: Resume> Course<J> {
         let rung = &house.rungs[at];
         let patience = match manner {
             Manner::Alone => rung.times.first.min(self.budget().saturating_sub(self.now())),
-            Manner::Beside => Duration::ZERO,
+            Manner::Beside => GLANCE,
         };
         match self.meanwhile(tokio::time::timeout(patience, shelf.fetch(&rung.identity, job))).await {
             Ok(Fetched::Found(events)) if !is_whole::<J>(&events) => Ok(Fetched::Nothing),
             Ok(fetched) => Ok(fetched),
+            // Whoever renders it is waited for by others: a hedge asks for itself.
+            Err(_) if manner == Manner::Beside => Ok(Fetched::Nothing),
             Err(_) => {
                 let (what, provider, ms) = (J::OUTPUT, &rung.provider, patience.as_millis());
                 let detail = format!("no {what} within {ms} ms from whoever asked {provider} for the same");

@@ -131,9 +131,10 @@ impl Providers for Configured {
     fn describe(&self) -> Vec<String> {
         let mut lines = self.0.engines.describe().to_vec();
         for provider in self.0.listed.values() {
-            let (role, name, api, model) = (provider.role.as_str(), &provider.name, provider.api, &provider.model);
-            let agents = provider.agents.join(", ");
-            lines.push(format!("{role}: {name} ({api} {model}) for {agents}").replace(" )", ")"));
+            let (role, name, agents) = (provider.role.as_str(), &provider.name, provider.agents.join(", "));
+            let asked: Vec<_> = [provider.api, &*provider.model].into_iter().filter(|word| !word.is_empty()).collect();
+            let asked = if provider.address.is_empty() { String::new() } else { format!(" ({})", asked.join(" ")) };
+            lines.push(format!("{role}: {name}{asked} for {agents}"));
         }
         lines
     }

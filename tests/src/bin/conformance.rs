@@ -24,6 +24,9 @@ struct Cli {
     /// A voice of the account, in place of the usual one
     #[arg(long, default_value = "")]
     voice: String,
+    /// A region, a gateway, or a server that speaks like the vendor: `http(s)://host[:port]`
+    #[arg(long, default_value = "")]
+    base_url: String,
     /// Without the checks that take long
     #[arg(long)]
     quick: bool,
@@ -41,7 +44,7 @@ fn main() -> ExitCode {
                 eprintln!("{name} is not set: a real vendor wants a key");
                 return ExitCode::from(EX_CONFIG);
             };
-            let choice = Choice { model: cli.model, voice: cli.voice };
+            let choice = Choice { base_url: cli.base_url, model: cli.model, voice: cli.voice };
             actix_rt::System::new().block_on(visit(vendor, &key, &choice, &plan))
         }
     };

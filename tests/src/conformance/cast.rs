@@ -29,9 +29,11 @@ pub(super) struct Terms {
     pub(super) choice: Choice,
 }
 
-/// What an account has in place of the usual models and voices.
+/// What an account has in place of the usual models and voices, and where.
 #[derive(Clone, Debug, Default)]
 pub struct Choice {
+    /// `http(s)://host[:port]` of a region, a gateway or a server that speaks like the vendor; empty for the vendor's own.
+    pub base_url: String,
     /// The model; empty for the usual one.
     pub model: String,
     /// The voice; empty for the usual one.

@@ -75,13 +75,13 @@ async fn turn(
     for piece in pieces {
         due += Duration::from_millis(40);
         sleep_until(due).await;
-        course.feed(Hearing::Samples(piece))?;
+        course.feed(Hearing::Samples(piece)).await?;
     }
     sleep_until(due + pause).await;
     heard.events.extend(course.so_far());
     heard.before.push(heard.events.len());
     let fed_at = course.elapsed();
-    course.feed(Hearing::Flush(flush))?;
+    course.feed(Hearing::Flush(flush)).await?;
     loop {
         let (at, event) = course.next().await.map_err(|why| format!("flush {flush}: {why}"))?;
         if let Transcript::Failed(error) = &event {
@@ -183,11 +183,9 @@ async fn failure(hall: &Hall, hired: &Hired<Transcribe>) -> Result<ErrorClass, S
     let mut course = Course::begin(&hall.terms.lane, hired, job)?;
     // One that takes whole recordings is not asked before there is one.
     for piece in sound::caller(LINES[0], hall.theatre.is_some()) {
-        if course.feed(Hearing::Samples(piece)).is_err() {
-            break;
-        }
+        course.offer(Hearing::Samples(piece));
     }
-    let _ = course.feed(Hearing::Flush(1));
+    course.offer(Hearing::Flush(1));
     loop {
         match course.next().await?.1 {
             Transcript::Failed(error) => return Ok(error.class),

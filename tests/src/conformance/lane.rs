@@ -2,7 +2,7 @@ use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use actix::{Actor, Addr, Handler};
 use operetta_contract::{
-    Capabilities, DuplexVendor, HttpVendor, Job, JobId, Outcome, ProviderError, Recognize, Transcribe, Usage,
+    Capabilities, DuplexVendor, HttpVendor, Job, JobId, Meaning, Outcome, ProviderError, Recognize, Transcribe, Usage,
 };
 use operetta_stage::{Clock, Desk, FeedError, Kind, Lease, Metered, Playbill, Policy, Supervisor, Told};
 use operetta_workers::{ClipEars, DuplexWorker, HttpTimes, HttpWorker, Net, NetConfig, SocketTimes};
@@ -107,12 +107,28 @@ impl<J: Job> Course<J> {
         Ok(Self { lease, told, _listener: listener, clock, begun_at })
     }
 
-    /// Feeds a piece.
-    pub(super) fn feed(&self, piece: J::Feed) -> Result<(), String> {
-        self.lease.feed(piece).map_err(|error| match error {
-            FeedError::Full => "nobody takes what is fed".to_owned(),
-            FeedError::Closed => "nobody takes what is fed any more".to_owned(),
-        })
+    /// Feeds a piece, if anybody takes it.
+    pub(super) fn offer(&self, piece: J::Feed) {
+        // A job that has ended has told why.
+        let _ = self.lease.feed(piece);
+    }
+
+    /// Feeds a piece. When nobody takes it, the reason is why the job has failed.
+    pub(super) async fn feed(&mut self, piece: J::Feed) -> Result<(), String>
+    where
+        J: Outcome,
+    {
+        match self.lease.feed(piece) {
+            Ok(()) => Ok(()),
+            Err(FeedError::Full) => Err("nobody takes what is fed".to_owned()),
+            Err(FeedError::Closed) => loop {
+                // The reason is on its way.
+                let (_, event) = self.next().await.map_err(|why| format!("nobody takes what is fed, {why}"))?;
+                if let Meaning::Failed(error) = J::meaning(&event) {
+                    return Err(told(error));
+                }
+            },
+        }
     }
 
     /// The next event, and how long after the beginning it was told.

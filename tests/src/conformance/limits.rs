@@ -42,11 +42,11 @@ async fn crowd(lane: &Lane) -> Result<(usize, Duration), String> {
     let job = || Transcribe { language: "en-US".into(), rate_hz: sound::RATE_HZ };
     let mut courses = Vec::new();
     for _ in 0..CALLERS {
-        let course = Course::begin(lane, &hired, job())?;
+        let mut course = Course::begin(lane, &hired, job())?;
         for piece in tone::sine(300.0, 600, sound::RATE_HZ, -12.0).chunks(320) {
-            course.feed(Hearing::Samples(piece.to_vec()))?;
+            course.feed(Hearing::Samples(piece.to_vec())).await?;
         }
-        course.feed(Hearing::Flush(1))?;
+        course.feed(Hearing::Flush(1)).await?;
         courses.push(course);
     }
     let answered = try_join_all(courses.iter_mut().map(answer)).await?;

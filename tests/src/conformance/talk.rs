@@ -96,12 +96,12 @@ async fn turn(hall: &Hall, course: &mut Course<Converse>) -> Result<(Spoken, Dur
 }
 
 /// Feeds what the caller says, as fast as they say it: when the last sample was fed.
-async fn speak(hall: &Hall, course: &Course<Converse>) -> Result<Duration, String> {
+async fn speak(hall: &Hall, course: &mut Course<Converse>) -> Result<Duration, String> {
     let mut due = Instant::now();
     for piece in sound::caller(LINE, hall.theatre.is_some()) {
         due += Duration::from_millis(40);
         sleep_until(due).await;
-        course.feed(Turnout::Samples(piece))?;
+        course.feed(Turnout::Samples(piece)).await?;
     }
     Ok(course.elapsed())
 }
@@ -132,11 +132,11 @@ async fn cut(hall: &Hall, course: &mut Course<Converse>) -> Result<(), String> {
     for piece in speech {
         due += Duration::from_millis(40);
         sleep_until(due).await;
-        course.feed(Turnout::Samples(piece))?;
+        course.feed(Turnout::Samples(piece)).await?;
         for event in course.so_far() {
             match event {
                 Exchange::CallerSpoke if !has_cut => {
-                    course.feed(Turnout::Cut { reply: cut, heard_ms: CUT_MS })?;
+                    course.feed(Turnout::Cut { reply: cut, heard_ms: CUT_MS }).await?;
                     has_cut = true;
                 }
                 Exchange::Audio { reply, .. } if has_cut && reply == cut => late += 1,

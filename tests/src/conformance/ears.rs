@@ -162,7 +162,8 @@ async fn socket(hall: &Hall, theatre: &Theatre, report: &mut Report) {
         end => Err(format!("within 5 s: {}, {end:?}", ended.is_ok())),
     };
     report.check(check, goodbye);
-    let messages = messages.unwrap_or_default();
+    // Pings keep a connection, and no vendor's session.
+    let messages: Vec<_> = messages.unwrap_or_default().into_iter().filter(|one| one.kind != "ping").collect();
     let pauses = messages.windows(2).map(|two| two[1].at.saturating_sub(two[0].at));
     let longest = pauses.max().unwrap_or_default();
     let check = "keep-alives or silence are sent at least every 11 s";
@@ -174,7 +175,7 @@ async fn socket(hall: &Hall, theatre: &Theatre, report: &mut Report) {
     }
     report.figure("keep-alives", facts.keep_alives.len().to_string());
     report.figure("audio sent for 2400 ms of speech, ms", facts.audio.ms.to_string());
-    report.figure("longest time between two messages, ms", longest.as_millis().to_string());
+    report.figure("longest time between two messages but pings, ms", longest.as_millis().to_string());
 }
 
 /// How a job ends that should fail.

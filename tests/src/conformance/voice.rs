@@ -177,7 +177,9 @@ async fn left(theatre: &Theatre, api: Api, heard_ms: u64, whole_ms: u64, report:
         let Some(long) = facts.contexts.iter().find(is_long) else { continue };
         let (unheard, whole) = (long.audio_ms.saturating_sub(heard_ms), whole_ms - heard_ms);
         report.figure(what, format!("{unheard} of {whole}, until the next job was done"));
-        report.figure("pieces of 20 ms that came after the cancel", facts.audio_after_cancel.to_string());
+        if !facts.cancels.is_empty() {
+            report.figure("pieces of 20 ms that came after the cancel", facts.audio_after_cancel.to_string());
+        }
         let is_same = facts.contexts.iter().any(|one| one.opened > long.opened);
         report.figure("the next job has the same socket", if is_same { "yes" } else { "no" });
         return (!facts.cancels.is_empty()).then_some(()).ok_or_else(|| "no cancel came over its socket".to_owned());

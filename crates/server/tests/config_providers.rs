@@ -183,8 +183,10 @@ fn providers_can_be_made_by_variables_alone() {
 
 #[test]
 fn what_cannot_work_is_refused_with_a_hint() {
-    let all_tts = "who speaks: embedded, hibari, flite, deepgram_speak, deepgram_speak_socket, elevenlabs, elevenlabs_socket, \
-                   google_speech, openai_speech";
+    let voices = Api::ALL.into_iter().filter(|api| api.role() == Role::Tts).map(Api::as_str);
+    let all_tts = ["who speaks: embedded", "hibari", "flite"].into_iter().chain(voices).collect::<Vec<_>>().join(", ");
+    let ears = Api::ALL.into_iter().filter(|api| api.role() == Role::Stt).map(Api::as_str);
+    let all_stt = ["who listens: embedded"].into_iter().chain(ears).collect::<Vec<_>>().join(", ");
     let mine = "[providers.mine]\napi = \"openai_speech\"\nbase_url = \"http://127.0.0.1:1\"\nmodel = \"m\"\n";
     for (file, expected) in [
         (
@@ -195,9 +197,7 @@ fn what_cannot_work_is_refused_with_a_hint() {
         ("[roles]\ntts = [\"gemini\"]".to_owned(), format!("roles.tts: \"gemini\" thinks, not speaks ({all_tts})")),
         (
             "[agents.asha]\nstt = [\"hibari\"]".to_owned(),
-            "agents.asha.stt: \"hibari\" is nobody that listens (who listens: embedded, assemblyai, deepgram_flux, \
-             deepgram_listen, openai_transcriptions)"
-                .to_owned(),
+            format!("agents.asha.stt: \"hibari\" is nobody that listens ({all_stt})"),
         ),
         (
             "[roles]\ntts = [\"embedded\", \"embedded\"]".to_owned(),

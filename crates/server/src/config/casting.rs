@@ -134,7 +134,7 @@ impl Rules<'_> {
         let Some(api) = provider.api else { return };
         let (role, streams) = (api.role(), matches!(api.role(), Role::Stt) && api.is_socket());
         let options = [
-            ("model", provider.model.is_some(), api.has_model() || api == Api::GoogleSpeech || api.is_brought()),
+            ("model", provider.model.is_some(), api.has_model() || api.may_have_model()),
             ("voice", provider.voice.is_some(), api.has_voice()),
             ("max_tokens", provider.max_tokens.is_some(), role == Role::Llm),
             ("reasoning_effort", provider.reasoning_effort.is_some(), matches!(api, Api::OpenaiChat | Api::Gemini)),

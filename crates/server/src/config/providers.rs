@@ -129,6 +129,8 @@ pub enum Api {
     Anthropic,
     /// AssemblyAI streaming v3.
     Assemblyai,
+    /// AssemblyAI text to speech, a request for each utterance.
+    AssemblyaiSpeech,
     /// Deepgram Flux v2, which hears the ends of turns itself.
     DeepgramFlux,
     /// Deepgram live v1.
@@ -207,9 +209,10 @@ impl Patience {
 
 impl Api {
     /// Every API that the engine knows by itself, in the order of their words.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Anthropic,
         Self::Assemblyai,
+        Self::AssemblyaiSpeech,
         Self::DeepgramFlux,
         Self::DeepgramListen,
         Self::DeepgramSpeak,
@@ -267,6 +270,11 @@ impl Api {
         self.row().has_model
     }
 
+    /// Whether a model may be named, although the API does without.
+    pub const fn may_have_model(self) -> bool {
+        matches!(self, Self::AssemblyaiSpeech | Self::GoogleSpeech) || self.is_brought()
+    }
+
     /// Whether a voice must be named.
     pub const fn has_voice(self) -> bool {
         matches!(self.role(), Role::Tts | Role::Realtime)
@@ -283,6 +291,7 @@ impl Api {
             | Self::ElevenlabsSocket => true,
             Self::Anthropic
             | Self::Assemblyai
+            | Self::AssemblyaiSpeech
             | Self::Gemini
             | Self::GoogleSpeech
             | Self::OpenaiChat
@@ -314,6 +323,10 @@ impl Api {
             Self::Assemblyai => {
                 let home = ("https://streaming.assemblyai.com", "assemblyai.com", "ASSEMBLYAI_API_KEY");
                 ("assemblyai", Stt, true, home, true, Patience::LISTEN)
+            }
+            Self::AssemblyaiSpeech => {
+                let home = ("https://tts.us.assemblyai.com", "assemblyai.com", "ASSEMBLYAI_API_KEY");
+                ("assemblyai_speech", Tts, false, home, false, Patience::SPEAK)
             }
             Self::DeepgramFlux => ("deepgram_flux", Stt, true, DEEPGRAM, true, Patience::LISTEN),
             Self::DeepgramListen => ("deepgram_listen", Stt, true, DEEPGRAM, true, Patience::LISTEN),

@@ -115,6 +115,13 @@ pub(crate) fn visit<W: Visit>(entry: &Provider, visitor: W) -> Option<W::Out> {
             config.keyterms.clone_from(&entry.keyterms);
             visitor.socket(move || stt::assemblyai::AssemblyAi::new(config.clone()))
         }
+        Api::AssemblyaiSpeech => {
+            let mut config = tts::assemblyai::Config::new(shared.key, shared.model);
+            config.base_url = shared.base_url;
+            config.voice = shared.voice;
+            config.concurrency = entry.max_at_once;
+            visitor.request(move || tts::assemblyai::AssemblyAiSpeech::new(config.clone()))
+        }
         Api::DeepgramFlux => {
             let mut config = stt::deepgram_flux::Config::new(shared.key, shared.model);
             config.base_url = shared.base_url;

@@ -13,8 +13,8 @@ use super::{quote::quote, retry_after};
 /// names none. `x-should-retry` wins over the class, except that nothing makes an exhausted quota worth another try.
 pub fn refused(head: &Head, class: ErrorClass, word: &str, message: &str, asked: Option<Duration>) -> ProviderError {
     let class = match head.header("x-should-retry").map(str::trim) {
-        Some("true") => should_retry(class),
-        Some("false") => should_not_retry(class),
+        Some("true") => as_told(class, true),
+        Some("false") => as_told(class, false),
         _ => class,
     };
     let error = ProviderError::new(class, detail(head.status, word, message));
@@ -35,6 +35,12 @@ pub fn detail(status: u16, word: &str, message: &str) -> String {
         }
     }
     detail
+}
+
+/// The class of a failure of which the provider itself says whether asking again is worth it. Nothing makes an exhausted quota
+/// worth another try.
+pub fn as_told(class: ErrorClass, is_retryable: bool) -> ErrorClass {
+    if is_retryable { should_retry(class) } else { should_not_retry(class) }
 }
 
 fn should_retry(class: ErrorClass) -> ErrorClass {

@@ -2,6 +2,7 @@
 //!
 //! | file | API | audio comes as |
 //! |---|---|---|
+//! | [`assemblyai`] | AssemblyAI over HTTP | raw bytes of the asked format |
 //! | [`deepgram`] | Deepgram Aura over HTTP | raw bytes of the asked format |
 //! | [`deepgram_socket`] | Deepgram Aura over a socket | binary messages of the asked format |
 //! | [`elevenlabs`] | ElevenLabs over HTTP | raw bytes of the asked format |
@@ -13,6 +14,7 @@
 //! hears a header, half a sample, or JSON.
 
 mod asked;
+pub mod assemblyai;
 pub mod deepgram;
 pub mod deepgram_socket;
 pub mod elevenlabs;

@@ -1,5 +1,6 @@
 //! The speaking providers' codecs: what they ask, what they make of replies, however those are cut.
 
+mod assemblyai;
 mod deepgram;
 mod deepgram_socket;
 mod elevenlabs;

@@ -17,7 +17,6 @@ impl Closed {
     }
 
     /// Closes a call that has started. It takes the whole of what lives, so every open job is cancelled here.
-    #[expect(clippy::boxed_local, reason = "taking the box is the point: nothing of the call is left behind")]
     pub(super) fn close(live: Box<Live>, reason: CloseReason, out: &mut Effects) -> Self {
         live.cancel_all(out);
         Self::end(reason, out)

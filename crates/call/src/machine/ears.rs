@@ -19,6 +19,8 @@ struct Ear {
     job: Option<JobId>,
     reopen: Option<At>,
     failures: u32,
+    /// Something has come from this job.
+    proven: bool,
 }
 
 impl Ears {
@@ -50,6 +52,11 @@ impl Ears {
         self.conversation() == Some(job)
     }
 
+    /// Whether the conversation has yet to show that somebody is there.
+    pub(super) fn is_unproven(&self, job: JobId) -> bool {
+        self.converses(job) && self.whole.as_ref().is_some_and(|whole| !whole.proven)
+    }
+
     /// The conversation, where one provider leads it.
     pub(super) fn conversation(&self) -> Option<JobId> {
         self.whole.as_ref()?.job
@@ -63,6 +70,7 @@ impl Ears {
             self.detector.failures = 0;
             if let Some(whole) = &mut self.whole {
                 whole.failures = 0;
+                whole.proven = true;
             }
         }
         ours
@@ -128,12 +136,13 @@ impl Ears {
         ear.failed(now, retry, jobs, out, effect);
     }
 
-    /// A conversation that fails twice, or can never succeed, is left to the parts for the rest of the call.
+    /// A conversation that fails twice, or before anything came of it, or can never succeed, is left to the parts for the rest
+    /// of the call: as long as it is not there, nobody hears the caller.
     fn conversation_failed(&mut self, now: At, job: JobId, retry: Retry, jobs: &mut Jobs, out: &mut Effects) {
         jobs.end(job);
         self.voice = false;
         out.note(Note::EarsFailed);
-        if let Some(ear) = self.whole.as_mut().filter(|ear| ear.failures == 0 && retry != Retry::Never) {
+        if let Some(ear) = self.whole.as_mut().filter(|ear| ear.proven && ear.failures == 0 && retry != Retry::Never) {
             ear.failed(now, retry, jobs, out, Effect::Converse);
         } else {
             self.whole = None;
@@ -191,6 +200,7 @@ impl Ear {
     fn open(&mut self, jobs: &mut Jobs, out: &mut Effects, effect: fn(JobId) -> Effect) {
         let job = jobs.open();
         self.reopen = None;
+        self.proven = false;
         self.job = Some(job);
         out.push(effect(job));
     }

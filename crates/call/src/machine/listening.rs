@@ -104,14 +104,27 @@ impl Listening {
 
     /// The ears have failed. A detector that is gone will not tell of the pause.
     pub(super) fn ears_failed(&mut self, live: &mut Live, now: At, job: JobId, retry: Retry, out: &mut Effects) {
-        let detected = live.ears.detects(job);
+        let (detected, listened) = (live.ears.detects(job), live.ears.listens(job));
+        let conversed = live.ears.converses(job);
         live.ears_failed(now, job, retry, out);
-        if detected {
-            self.pause(live, now, out);
-        } else if self.awaited.take().is_some() {
-            // The words went with the listener.
+        // The words went with the listener, all or some of them: whoever takes over hears what is left of them.
+        if listened && (self.awaited.take().is_some() || self.speaking.is_some()) {
             self.unheard = true;
         }
+        if conversed && self.unheard {
+            self.was_missed(live, now);
+        } else if detected {
+            self.pause(live, now, out);
+        }
+    }
+
+    /// Whoever hears, thinks and speaks in one has gone before anything came of what the caller may have said. Nobody else
+    /// knows whether that was anything, so the caller is asked.
+    pub(super) fn was_missed(&mut self, live: &mut Live, now: At) {
+        self.speaking = None;
+        self.unheard = true;
+        live.owes_words(now, now);
+        self.endpoint_at = Some(now + live.settings().timing.endpoint_ms);
     }
 
     fn pause(&mut self, live: &mut Live, now: At, out: &mut Effects) {
@@ -225,6 +238,7 @@ impl Listening {
 
     /// Everything said and keyed in this turn: words first.
     fn take_words(&mut self) -> Arc<str> {
+        self.unheard = false;
         let (mut words, digits) = (std::mem::take(&mut self.words), std::mem::take(&mut self.digits));
         if !words.is_empty() && !digits.is_empty() {
             words.push(' ');

@@ -333,7 +333,13 @@ impl Streaming {
             Turn::Speaking(speaking) if speaking.voices(job) => {
                 speaking.speech_ended(&mut self.live, now, job, out, Utterance::failed(retry));
             }
-            Turn::Listening(listening) => listening.ears_failed(&mut self.live, now, job, retry, out),
+            Turn::Listening(listening) => {
+                let unproven = self.live.ears.is_unproven(job);
+                listening.ears_failed(&mut self.live, now, job, retry, out);
+                if unproven {
+                    listening.was_missed(&mut self.live, now);
+                }
+            }
             Turn::Thinking(_) | Turn::Speaking(_) => self.live.ears_failed(now, job, retry, out),
             Turn::Awaiting(_) | Turn::Flowing(_) => return self.conversation_failed(now, job, retry, out),
         }

@@ -132,6 +132,12 @@ pub(crate) const ROWS: &[Row] = &[
             +17750  time               => listen #9
             +17750  failed #9 later    => note ears_failed
                     due                => +25.750"),
+        ("the listener falls while the caller speaks: whoever takes over has heard too little", "", Listening, "
+            +2000   spoke #1
+            +2400   failed #2 now      => note ears_failed, listen #4
+            +2700   paused #1          => flush #4 1
+            +2800   final #4 1
+            +3100   time               => speak #5 not_understood, enter speaking"),
         ("the listener crashes while the caller speaks", "", Listening, "
             +2000   spoke #1
             +2500   failed #2 now      => note ears_failed, listen #4

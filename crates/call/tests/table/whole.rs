@@ -99,13 +99,22 @@ pub(crate) const ROWS: &[Row] = &[
             +2000   key 4
             +4000   time               => note turn_ended, type #1 '4', enter thinking"),
         ("the conversation is lost: another one", "whole", Listening, "
+            +1900   spoke #1
             +2000   failed #1 now      => note ears_failed, converse #3
             +2100   spoke #3"),
+        ("the conversation is lost in the middle of what the caller says: they are asked for it", "whole", Listening, "
+            +1900   spoke #1
+            +2000   failed #1 now      => note ears_failed, converse #3
+            +2700   time               => speak #4 not_understood, enter speaking"),
         ("the conversation is lost again: the parts take over", "whole", Listening, "
+            +1900   spoke #1
             +2000   failed #1 now      => note ears_failed, converse #3
             +2100   failed #3 now      => note ears_failed, detect #4, listen #5
             +2200   spoke #4
             +2900   paused #4          => flush #5 1"),
+        ("the conversation never was: the parts take over, and the caller, whom nobody could hear, is asked", "whole", Listening, "
+            +2000   failed #1 now      => note ears_failed, detect #3, listen #4
+            +2700   time               => speak #5 not_understood, enter speaking"),
         ("the conversation can never be had: the parts take over at once", "whole", Greeting, "
             +50     failed #1 never    => note ears_failed, detect #3, listen #4"),
         ("the conversation is lost while an answer is due", "whole", Thinking, "

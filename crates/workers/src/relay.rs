@@ -7,7 +7,8 @@
 //! - **Deadlines**: to the first useful output and between outputs ([`Times`]), and to the first output from whomever
 //!   ([`RelayConfig::total`]). An expiry is a [`Timeout`](operetta_contract::ErrorClass::Timeout) whose detail names it.
 //! - **Speaking** (`Synthesize`): a rung that fails before its first audio is replaced. One that fails behind it ends the job: the
-//!   call knows what the caller has heard and asks for the rest.
+//!   call knows what the caller has heard and asks for the rest, which another rung is to say: for the next three seconds the one
+//!   that broke off is asked last.
 //! - **Thinking** (`Complete`): the next model continues what was said (`Complete::said`), unless a tool was called already.
 //! - **Listening** (`Transcribe`): the next listener is fed the audio since the last final, 30 s at most, and every unanswered
 //!   flush, so that each flush has exactly one final. The job stays with it until that one falls.
@@ -24,6 +25,7 @@ mod shelf;
 mod switchboard;
 
 use std::{
+    cell::RefCell,
     fmt,
     hash::{BuildHasher, RandomState},
     rc::Rc,
@@ -32,7 +34,7 @@ use std::{
 };
 
 use actix::{Actor, AsyncContext, Handler, ResponseFuture};
-use operetta_contract::Role;
+use operetta_contract::{ProviderError, Role};
 use operetta_stage::{Ask, Clock, Desk, Kind, Metered, Told};
 use tokio::task::JoinSet;
 use tracing::Instrument;
@@ -61,6 +63,8 @@ struct House<J: Resume> {
     config: RelayConfig,
     shelf: Option<Rc<dyn Shelf<J>>>,
     switchboard: Switchboard<J>,
+    /// Why a rung broke off where nobody could go on behind it, and until when it is asked last for that.
+    broke_off: RefCell<Vec<Option<(Duration, ProviderError)>>>,
     clock: Clock,
 }
 
@@ -141,7 +145,14 @@ impl Default for RelayConfig {
 impl<J: Resume> Relay<J> {
     /// A relay over these providers, the best first.
     pub fn new(rungs: Vec<Rung<J>>, config: RelayConfig) -> Self {
-        let house = House { rungs, config, shelf: None, switchboard: Switchboard::default(), clock: Clock::system() };
+        let house = House {
+            broke_off: RefCell::new(vec![None; rungs.len()]),
+            rungs,
+            config,
+            shelf: None,
+            switchboard: Switchboard::default(),
+            clock: Clock::system(),
+        };
         Self { house: Rc::new(house), dice: Dice::new(RandomState::new().hash_one(())), jobs: JoinSet::new() }
     }
 
@@ -154,6 +165,7 @@ impl<J: Resume> Relay<J> {
             config: *config,
             shelf: Some(shelf),
             switchboard: switchboard.clone(),
+            broke_off: RefCell::new(vec![None; rungs.len()]),
             clock: clock.clone(),
         };
         Self { house: Rc::new(house), ..self }

@@ -62,6 +62,20 @@ fn an_utterance_that_has_begun_ends_where_its_voice_fell() {
     }
 }
 
+/// The call asks for the same sentence again: from the voice that broke off it would hear the same break.
+#[test]
+fn what_was_broken_off_is_said_by_the_next_voice() {
+    on_a_lane(async {
+        let script = &[Part::Fail(2, ErrorClass::Unavailable), Part::Good];
+        let house = House::<Synthesize>::new(&[script, GOOD], RelayConfig::default());
+        assert_eq!(house.hear().await.story(), "a@50 a unavailable@100: on command");
+        assert_eq!(house.hear().await.story(), "a-unavailable->b b@50 b b b done");
+        tokio::time::sleep(ms(3_000)).await;
+        assert_eq!(house.hear().await.story(), "a@50 a a a done", "it is not held against it for long");
+        house.assert_at_rest().await;
+    });
+}
+
 #[test]
 fn what_one_provider_refuses_to_say_is_not_offered_to_the_next() {
     check::<Synthesize>(&[&[Part::Fail(0, ErrorClass::Refused)], GOOD], "refused@0: on command");

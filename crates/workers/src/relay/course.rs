@@ -34,6 +34,9 @@ pub(super) struct Course<J: Resume> {
     pub(super) until: Duration,
 }
 
+/// How long a rung that broke off is asked last: until what it broke off has been said again by another.
+const WARY: Duration = Duration::from_secs(3);
+
 /// How a job ended.
 enum End<J: Resume> {
     Done(J::Event),
@@ -73,7 +76,7 @@ impl<J: Resume> Course<J> {
     }
 
     async fn play(&mut self, answer: &Answer<J>) -> Result<End<J>, Gone> {
-        let mut plan = Plan::at_the_top();
+        let mut plan = self.first_plan();
         loop {
             let served = match self.search(&mut plan, answer).await? {
                 Some(Found::Leg(leg)) => self.serve(leg, &mut plan, answer).await?,
@@ -86,7 +89,12 @@ impl<J: Resume> Course<J> {
                 Served::Fell(fall) => fall,
             };
             // What one provider will not say, the next one is not to be talked into.
-            if error.class == ErrorClass::Refused || !self.memory.may_resume() {
+            if error.class == ErrorClass::Refused {
+                return Ok(End::Failed(error));
+            }
+            if !self.memory.may_resume() {
+                let until = self.now() + WARY;
+                self.house.broke_off.borrow_mut()[rung] = Some((until, error.clone()));
                 return Ok(End::Failed(error));
             }
             let expired = error.class == ErrorClass::SessionExpired;
@@ -98,6 +106,18 @@ impl<J: Resume> Course<J> {
                 self.until = self.now() + self.house.config.total;
             }
         }
+    }
+
+    /// Asks from the top, but for rungs that have just broken off: the asker would hear the same again.
+    fn first_plan(&mut self) -> Plan {
+        let now = self.now();
+        let broke_off = self.house.broke_off.borrow();
+        let is_wary = |entry: &Option<(Duration, ProviderError)>| entry.as_ref().is_some_and(|(until, _)| now < *until);
+        let Some(first) = broke_off.iter().position(|entry| !is_wary(entry)) else { return Plan::at_the_top() };
+        for (note, entry) in self.notes.iter_mut().zip(broke_off.iter()).take(first) {
+            *note = entry.as_ref().map(|(_, error)| error.clone());
+        }
+        Plan::beginning_with(first)
     }
 
     /// Tells the asker what was on the shelf.

@@ -25,6 +25,11 @@ impl Plan {
         Self { from: 0, steps: 0, is_first: true }
     }
 
+    /// The first search of a job, from a rung other than the top.
+    pub(super) fn beginning_with(rung: usize) -> Self {
+        Self { from: rung, ..Self::at_the_top() }
+    }
+
     pub(super) fn from(rung: usize) -> Self {
         Self { from: rung, steps: 0, is_first: false }
     }

@@ -1,6 +1,6 @@
 //! AssemblyAI over HTTP: `POST /v1/speech`, the text in one piece, raw audio back.
 //!
-//! Source: AssemblyAI API reference (text to speech) and its plugins for voice agents, read 2026-11.
+//! Source: the API as its makers' own client and plugins for voice agents use it, read 2026-11.
 
 use operetta_audio::{Encoding, Format};
 use operetta_contract::{

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use operetta_audio::{Format, g711};
 use operetta_contract::{Complete, Completion, Job, Next, Nothing, Outcome, Speech, Synthesize};
 
 /// A job that another provider can take over.
@@ -33,6 +34,13 @@ pub trait Memory<J: Job>: 'static {
 
     /// An event is about to be told to the asker. What must not reach it as it is may be changed.
     fn told(&mut self, event: &mut J::Event) -> Word;
+
+    /// Whether an output that comes now is of any use. What is not is held back until something useful comes, and is no answer
+    /// to who waits for the first.
+    fn is_useful(&self, event: &J::Event) -> bool {
+        let _ = event;
+        true
+    }
 
     /// Whether the job may end well with `event`, after what was told until now. If not, it was an empty success.
     fn suffices(&self, event: &J::Event) -> bool;
@@ -88,7 +96,7 @@ impl Resume for Synthesize {
     }
 
     fn memory(&self) -> Spoken {
-        Spoken { began: false }
+        Spoken { began: false, format: self.format }
     }
 }
 
@@ -97,6 +105,7 @@ impl Resume for Synthesize {
 #[derive(Debug)]
 pub struct Spoken {
     began: bool,
+    format: Format,
 }
 
 impl Memory<Synthesize> for Spoken {
@@ -115,6 +124,11 @@ impl Memory<Synthesize> for Spoken {
         Word::Tell
     }
 
+    /// An utterance begins with its first sound: a voice that sends minutes of silence has not begun.
+    fn is_useful(&self, event: &Speech) -> bool {
+        self.began || !matches!(event, Speech::Audio(audio) if !can_be_heard(audio, self.format))
+    }
+
     fn suffices(&self, _: &Speech) -> bool {
         self.began
     }
@@ -131,6 +145,16 @@ impl Memory<Synthesize> for Spoken {
         Debt::Output
     }
 }
+
+/// Whether there is any sound in it, be it faint: digital silence and the smallest steps of µ-law are none.
+fn can_be_heard(audio: &[u8], format: Format) -> bool {
+    let mut samples = Vec::with_capacity(audio.len());
+    g711::decode_into(format.encoding, audio, &mut samples);
+    samples.iter().any(|sample| sample.unsigned_abs() > FAINTEST)
+}
+
+/// What lies at or below this is silence. µ-law's smallest steps are 8 and 24.
+const FAINTEST: u16 = 24;
 
 impl Resume for Complete {
     type Memory = Replied;

@@ -115,6 +115,9 @@ impl<J: Resume> Course<J> {
         if matches!(meant, Sense::Done) && !self.memory.suffices(&event) {
             meant = Sense::Failed(self.empty(at));
         }
+        if matches!(meant, Sense::Output) && !self.memory.is_useful(&event) {
+            meant = Sense::Sign;
+        }
         match meant {
             Sense::Sign => self.sign(pair, side, event, answer).await?,
             Sense::Output => {

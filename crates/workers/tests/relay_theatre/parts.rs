@@ -17,7 +17,9 @@ impl Play for Synthesize {
     /// Audio is the speaker's name and the number of the piece.
     fn play(part: Part, name: char, ask: Ask<Self>) -> Pin<Box<dyn Future<Output = ()>>> {
         let piece = move |n: u32| Speech::Audio([name as u8, n as u8].into());
-        Box::pin(recite(part, ask.answer, 0..OUTPUTS, piece, Speech::Words([].into()), Speech::Done))
+        // Minutes of silence are a sign of life at best.
+        let sign = if part == Part::Signs { Speech::Audio([0; 320].into()) } else { Speech::Words([].into()) };
+        Box::pin(recite(part, ask.answer, 0..OUTPUTS, piece, sign, Speech::Done))
     }
 }
 

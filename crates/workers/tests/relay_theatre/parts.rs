@@ -18,7 +18,11 @@ impl Play for Synthesize {
     fn play(part: Part, name: char, ask: Ask<Self>) -> Pin<Box<dyn Future<Output = ()>>> {
         let piece = move |n: u32| Speech::Audio([name as u8, n as u8].into());
         // Minutes of silence are a sign of life at best.
-        let sign = if part == Part::Signs { Speech::Audio([0; 320].into()) } else { Speech::Words([].into()) };
+        let sign = if part == Part::Signs {
+            Speech::Audio([ask.job.format.silence_byte(); 320].into())
+        } else {
+            Speech::Words([].into())
+        };
         Box::pin(recite(part, ask.answer, 0..OUTPUTS, piece, sign, Speech::Done))
     }
 }

@@ -12,6 +12,7 @@ mod fixtures;
 mod killed;
 mod leaks;
 mod logs;
+mod providers;
 mod scrape;
 mod security;
 mod webhooks;

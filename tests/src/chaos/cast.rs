@@ -157,21 +157,24 @@ pub fn configuration(first: &str, second: &str, breaker_secs: u32) -> String {
     text
 }
 
-/// Voice and model of an API, where it needs them.
+/// Voice and model of an API, where it needs them: fakes know what is a model of theirs.
 fn particulars(api: &str) -> &'static str {
     match api {
-        "anthropic"
-        | "assemblyai"
-        | "deepgram_flux"
-        | "deepgram_listen"
-        | "gemini"
-        | "openai_chat"
-        | "openai_transcriptions" => "model = \"fake\"\n",
+        "anthropic" => "model = \"claude-haiku-5-5\"\n",
+        "assemblyai" => "model = \"universal-3-6\"\n",
+        "deepgram_flux" => "model = \"flux-general-en\"\n",
+        "deepgram_listen" => "model = \"nova-3\"\n",
+        "gemini" => "model = \"gemini-3.5-flash\"\n",
+        "openai_chat" => "model = \"gpt-5.6-luna\"\n",
+        "openai_transcriptions" => "model = \"gpt-transcribe\"\n",
         "deepgram_speak" | "deepgram_speak_socket" => "voice = \"aura-2-thalia-en\"\n",
-        "elevenlabs" | "elevenlabs_socket" => "model = \"eleven_flash_v2_5\"\nvoice = \"fakevoice\"\n",
+        "elevenlabs" | "elevenlabs_socket" => "model = \"eleven_flash_v2_5\"\nvoice = \"JBFqnCBsd6RMkjVDRZzb\"\n",
         "google_speech" => "voice = \"en-IN-Chirp3-HD-Kore\"\n",
-        "openai_realtime" => "model = \"fake\"\nvoice = \"marin\"\ntranscription_model = \"fake\"\n",
-        _ => "model = \"fake\"\nvoice = \"marin\"\n",
+        "openai_realtime" => {
+            "model = \"gpt-realtime-2.1-mini\"\nvoice = \"marin\"\ntranscription_model = \"gpt-live-transcribe\"\n"
+        }
+        "openai_speech" => "model = \"gpt-4o-mini-tts\"\nvoice = \"marin\"\n",
+        _ => "",
     }
 }
 

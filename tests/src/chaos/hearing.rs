@@ -86,7 +86,9 @@ impl Tape {
         let sound_ms = audible(samples, self.rate_hz).filter(|it| *it).count() as u32 * SLOT_MS;
         let moments = clips.one_moment.count(samples);
         let apologies = clips.apology.count(samples);
-        let is_line = |ms: u32| marks.len() == 1 && moments == 0 && sound_ms.abs_diff(ms) <= 2 * SLOT_MS;
+        // A recording before it may have been cut.
+        let most = |ms: u32| ms + 2 * SLOT_MS + moments * MOMENT_MS;
+        let is_line = |ms: u32| marks.len() == 1 && (ms.saturating_sub(2 * SLOT_MS)..=most(ms)).contains(&sound_ms);
         let kind = if apologies > 0 {
             Kind::Apology
         } else if marks.len() >= utterances as usize {
@@ -237,6 +239,8 @@ fn longest_silence(samples: &[i16], rate_hz: u32) -> (u32, u32) {
 }
 
 const SLOT_MS: u32 = 20;
+/// How long "one moment" is.
+const MOMENT_MS: u32 = 2000;
 
 #[cfg(test)]
 mod tests {

@@ -52,6 +52,11 @@ impl Bill {
         vec![Rule { route: Route::Any, play: Play::BlackHole, chance: 1.0 }]
     }
 
+    /// Whether models call tools in it: who is told to hang up hangs up.
+    pub fn calls_tools(&self) -> bool {
+        self.rules.iter().any(|rule| matches!(rule.play, Play::OddTools(_)))
+    }
+
     /// Whether it can strike calls that come to these doors.
     pub fn strikes(&self, doors: impl IntoIterator<Item = Api>) -> bool {
         self.rules.is_empty() || doors.into_iter().any(|api| self.rules.iter().any(|rule| (self.suits)(rule, api)))

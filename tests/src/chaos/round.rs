@@ -55,6 +55,8 @@ pub struct Row {
     pub unanswered: usize,
     /// How often "one moment" was heard.
     pub moments: usize,
+    /// Answers that were not whole, by agent and what they were.
+    pub not_whole: BTreeMap<String, usize>,
     /// Greetings that were not heard.
     pub greetings_missing: usize,
     /// The longest silence of each call while words were owed, ms.
@@ -233,6 +235,11 @@ impl Row {
             }
         }
         for answer in &heard.answers {
+            if answer.kind != Kind::Whole {
+                let what =
+                    format!("{} {:?} {}/{}", call.agent.name, answer.kind, answer.utterances, call.agent.utterances());
+                *self.not_whole.entry(what).or_default() += 1;
+            }
             *match answer.kind {
                 Kind::Whole => &mut self.whole,
                 Kind::Line => &mut self.own_lines,
@@ -302,6 +309,9 @@ impl fmt::Display for Row {
         if let Some(worst) = self.worst.as_ref().filter(|worst| worst.ms > BAR_MS) {
             let Worst { agent, carrier, call, answer, at_ms, ms } = worst;
             write!(f, "\n  longest: {ms} ms at {at_ms} ms, answer {answer}, agent {agent}, {carrier} {call}")?;
+        }
+        if !self.not_whole.is_empty() {
+            write!(f, "\n  not whole: {:?}", self.not_whole)?;
         }
         for (how, count) in &self.ended {
             write!(f, "\n  {count} x {how}")?;

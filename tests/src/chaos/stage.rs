@@ -5,7 +5,10 @@ use std::{thread, time::Duration};
 use operetta_sim::theatre::{Api, Pace, Reply, Rule, Script, Theatre};
 use operetta_stage::Clock;
 
-use super::cast::{self, REPLY};
+use super::{
+    cast::{self, REPLY},
+    plays::Bill,
+};
 use crate::{
     engine::{Engine, Setup},
     metrics::Metrics,
@@ -31,21 +34,31 @@ pub enum Breakers {
     Held,
 }
 
+/// How all providers are dead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Death {
+    /// Nobody listens at their ports.
+    Refuses,
+    /// Connections are taken, and nothing is ever answered.
+    Mute,
+}
+
 impl Stage {
     /// How long a breaker stays open.
     pub const BREAKER_SECS: u32 = 2;
 
-    /// Opens the theatres on threads of their own and starts the engine, which has room for `calls`.
+    /// Opens the theatres on threads of their own and starts the engine, which has room for `calls` and logs what
+    /// `log` says.
     ///
     /// # Panics
     /// One of them cannot start.
-    pub fn open(calls: usize) -> Self {
+    pub fn open(calls: usize, log: &str) -> Self {
         let theatre = |seed| Theatre::on_a_thread(script(seed)).expect("a port and a thread");
         let (first, second) = (theatre(7), theatre(8));
         let config = cast::configuration(&first.base_url(), &second.base_url(), Self::BREAKER_SECS);
         let engine = Setup::new()
             .config(&config)
-            .var("OPERETTA__LOG__LEVEL", "error")
+            .var("OPERETTA__LOG__LEVEL", log)
             .var("OPERETTA__HTTP__MAX_CALLS", &(calls + 50).to_string())
             .start();
         engine.until_warm();
@@ -64,6 +77,25 @@ impl Stage {
         }
         self.until_unpaused();
         self.steer(breakers);
+    }
+
+    /// From now on nobody is well, in neither theatre.
+    pub fn die(&self, how: Death) {
+        self.play(&[], Breakers::Free, 0);
+        for theatre in [&self.first, &self.second] {
+            match how {
+                Death::Refuses => theatre.close_door(),
+                Death::Mute => theatre.play(Bill::mute()),
+            }
+        }
+    }
+
+    /// Both theatres are well again.
+    pub fn revive(&self) {
+        for theatre in [&self.first, &self.second] {
+            theatre.play(Vec::new());
+            theatre.open_door();
+        }
     }
 
     /// Cuts every connection to the first theatre: sockets that are kept for later calls have drawn their fate already.
@@ -94,7 +126,7 @@ impl Stage {
         self.engine.until("no provider is paused", Duration::from_secs(70), paused);
     }
 
-    /// Waits until every breaker is closed and nobody holds one; the time that took. Breakers close while they are asked.
+    /// Whether every breaker is closed and nobody holds one. Breakers close while they are asked.
     pub fn closed_breakers(&self) -> bool {
         let metrics = self.engine.metrics();
         let state = |state| metrics.sum("operetta_provider_breaker_state", &[("state", state)]);

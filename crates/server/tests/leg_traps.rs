@@ -150,9 +150,9 @@ async fn the_call_closes_and_waits_for_the_echo() {
     leg.say.send(say("goodbye")).await.unwrap();
     leg.say.send(ToLeg::Close { code: 1000 }).await.unwrap();
     assert_eq!(peer.read().await, (0x81, b"goodbye".to_vec()));
+    peer.expect_close(1000).await;
     // What the peer had under way does not disturb the close, and the call does not hear it.
     peer.text("late").await;
-    peer.expect_close(1000).await;
     peer.send(0x88, &[3, 232]).await;
     assert_eq!(hear(&mut leg).await, FromLeg::Closed { code: 1000 });
     peer.expect_end(SECOND).await;

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::{Capabilities, ErrorClass, Flow, HeaderValue, Job, Output, ProviderError};
+use crate::{Capabilities, ErrorClass, Flow, HeaderValue, Job, Output, ProviderError, quote::quote};
 
 /// A provider that is talked to over a WebSocket: the codec, pure.
 ///
@@ -182,8 +182,7 @@ pub fn closed_by_server(code: Option<u16>, reason: &str) -> ProviderError {
         Some(1003 | 1007 | 1008) => ErrorClass::BadRequest,
         Some(_) => ErrorClass::Protocol,
     };
-    // A reason is the server's own text; it holds no words of a caller, but it can be long.
-    let reason: String = reason.chars().take(123).collect();
+    let reason = quote(reason);
     let code = code.map_or_else(|| "no code".to_owned(), |code| format!("code {code}"));
     ProviderError::new(class, format!("the server closed the socket: {code}, {reason:?}"))
 }

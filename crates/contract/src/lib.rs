@@ -19,6 +19,7 @@ mod fault;
 mod http;
 mod job;
 mod llm;
+pub mod quote;
 mod secret;
 mod stt;
 pub mod suite;

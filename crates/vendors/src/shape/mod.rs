@@ -6,7 +6,6 @@ pub mod elevenlabs;
 pub mod google;
 pub mod json;
 pub mod openai;
-pub mod quote;
 pub mod refused;
 pub mod reply;
 pub(crate) mod request_id;
@@ -14,5 +13,7 @@ pub mod retry_after;
 pub mod sse;
 pub mod tools;
 pub mod turns;
+
+pub use operetta_contract::quote;
 
 pub use address::{http_address, socket_address};

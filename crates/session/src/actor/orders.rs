@@ -116,7 +116,7 @@ impl CallActor {
             dialogue,
         };
         self.farewell = None;
-        if !self.desks.as_ref().is_some_and(|desks| desks.realtime.is_some()) {
+        if self.desks.as_ref().is_none_or(|desks| desks.realtime.is_none()) {
             return self.feed(Input::JobFailed { job, retry: Retry::Never }, ctx);
         }
         if let Some(lease) = self.ask(|desks| desks.realtime.as_ref(), job, converse, ctx) {

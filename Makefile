@@ -32,6 +32,7 @@ help:
 	'make bench    density: this engine, a plain bridge and an echo server under the same load' \
 	'make soak     waves of calls with random deaths; everything must be back at zero after them' \
 	'make conformance  every codec against the fake vendors; VENDOR=deepgram: against the real one' \
+	'make bench-providers  what the engine adds to the time of its providers, and what it saves them' \
 	'make chaos-providers  calls while providers fail in every way: what callers hear, and how long nothing' \
 	'make webhooks a steady load of webhooks, 200 a second, and how long the answers take' \
 	'make snap     review changed transcripts and other snapshots' \
@@ -78,8 +79,8 @@ models:
 sim: tools
 	$(CARGO) run --release $(LOCKED) -p operetta-sim --no-default-features -- histories -n $(N) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-.PHONY: bench chaos-providers soak webhooks
-bench chaos-providers soak webhooks: tools
+.PHONY: bench bench-providers chaos-providers soak webhooks
+bench bench-providers chaos-providers soak webhooks: tools
 	$(CARGO) build --release $(LOCKED) -p operetta-server -p operetta-tests
 	$(TARGET)/release/$@ $(ARGS)
 

@@ -87,7 +87,7 @@ impl Tape {
         let moments = clips.one_moment.count(samples);
         let apologies = clips.apology.count(samples);
         // A recording before it may have been cut.
-        let most = |ms: u32| ms + 2 * SLOT_MS + moments * MOMENT_MS;
+        let most = |ms: u32| ms + 4 * SLOT_MS + moments * MOMENT_MS;
         let is_line = |ms: u32| marks.len() == 1 && (ms.saturating_sub(2 * SLOT_MS)..=most(ms)).contains(&sound_ms);
         let kind = if apologies > 0 {
             Kind::Apology

@@ -7,6 +7,7 @@
 //! what the engine says of itself ([`round`]).
 
 pub mod cast;
+pub mod figures;
 pub mod hearing;
 pub mod plays;
 pub mod round;

@@ -47,9 +47,9 @@ impl Bill {
         Self { name: "well".to_owned(), rules: Vec::new(), suits: |_, _| true }
     }
 
-    /// No request is ever answered.
-    pub fn mute() -> Vec<Rule> {
-        vec![Rule { route: Route::Any, play: Play::BlackHole, chance: 1.0 }]
+    /// No request of these routes is ever answered.
+    pub fn mute(routes: &[Route]) -> Vec<Rule> {
+        routes.iter().map(|&route| Rule { route, play: Play::BlackHole, chance: 1.0 }).collect()
     }
 
     /// Whether models call tools in it: who is told to hang up hangs up.

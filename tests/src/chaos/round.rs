@@ -127,25 +127,34 @@ pub struct Done {
     pub report: CallReport,
     /// What was heard; `None` if the call never started.
     pub heard: Option<Heard>,
+    /// When it was placed, by the clock of the first theatre: what times of the report count from.
+    pub placed_at: Duration,
 }
 
 /// Places the calls of a round to `agents` by turns, over both carriers, and waits for all of them.
 pub fn place(stage: &Stage, agents: &[Agent], size: Size, ending: Ending) -> Vec<Done> {
+    let script = (0..size.turns).fold(Script::new(), |script, _| script.line(Line::speak("asks", asks())));
+    place_with(stage, agents, size, &script.ending(ending))
+}
+
+/// Places calls of callers who say these lines.
+pub fn place_with(stage: &Stage, agents: &[Agent], size: Size, script: &Script) -> Vec<Done> {
     let clips = Rc::new(Clips::read());
-    let plans: Vec<_> = (0..size.calls).map(|number| plan(stage, agents, number, size, ending)).collect();
+    let plans: Vec<_> = (0..size.calls).map(|number| plan(stage, agents, number, script)).collect();
     let calls = async {
         let (caller, mut calls, mut done) = (Caller::new(), JoinSet::new(), Vec::new());
         let began = Instant::now();
         for (number, (agent, plan)) in plans.into_iter().enumerate() {
             sleep_until(began + Duration::from_secs_f64(number as f64 / size.per_second)).await;
             let (caller, clips) = (caller.clone(), Rc::clone(&clips));
+            let placed_at = stage.first.now();
             calls.spawn_local(async move {
                 let nobody = Audience { observer: &mut Unwatched, transcriber: None };
                 let mut report = caller.place(&plan, number, nobody).await;
                 let heard = Tape::of(&report).map(|tape| tape.hear(&clips, expected(&agent)));
                 // A round of them would hold gigabytes.
                 (report.recording, report.events) = (None, Vec::new());
-                Done { agent, report, heard }
+                Done { agent, report, heard, placed_at }
             });
         }
         while let Some(call) = calls.join_next().await {
@@ -156,7 +165,7 @@ pub fn place(stage: &Stage, agents: &[Agent], size: Size, ending: Ending) -> Vec
     actix_rt::System::new().block_on(calls)
 }
 
-fn plan(stage: &Stage, agents: &[Agent], number: usize, size: Size, ending: Ending) -> (Agent, CallPlan) {
+fn plan(stage: &Stage, agents: &[Agent], number: usize, script: &Script) -> (Agent, CallPlan) {
     let carriers = [Carrier::Twilio, Carrier::Exotel];
     let agent = agents[number / carriers.len() % agents.len()];
     let script = Script {
@@ -164,17 +173,16 @@ fn plan(stage: &Stage, agents: &[Agent], number: usize, size: Size, ending: Endi
         quiet: Duration::from_secs(1),
         answer_within: Duration::from_secs(20),
         limit: Duration::from_secs(90),
-        ..Script::new()
+        ..script.clone()
     };
-    let script = (0..size.turns).fold(script, |script, _| script.line(Line::speak("asks", asks())));
-    let mut plan = people::plan(&stage.engine, carriers[number % carriers.len()], script.ending(ending));
+    let mut plan = people::plan(&stage.engine, carriers[number % carriers.len()], script);
     plan.agent = Some(agent.name.to_owned());
     plan.seed = Dice::seed();
     (agent, plan)
 }
 
 /// What every caller says: a second and a half of a synthetic voice.
-fn asks() -> Clip {
+pub fn asks() -> Clip {
     people::says("can you help me please")
 }
 

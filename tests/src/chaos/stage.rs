@@ -2,7 +2,7 @@
 
 use std::{thread, time::Duration};
 
-use operetta_sim::theatre::{Api, Pace, Reply, Rule, Script, Theatre};
+use operetta_sim::theatre::{Api, Kind, Pace, Reply, Route, Rule, Script, Theatre};
 use operetta_stage::Clock;
 
 use super::{
@@ -41,6 +41,8 @@ pub enum Death {
     Refuses,
     /// Connections are taken, and nothing is ever answered.
     Mute,
+    /// Who listens is well; nobody thinks or speaks.
+    Speechless,
 }
 
 impl Stage {
@@ -53,15 +55,26 @@ impl Stage {
     /// # Panics
     /// One of them cannot start.
     pub fn open(calls: usize, log: &str) -> Self {
+        let stage = Self::open_cold(calls, log, Pace::default(), false);
+        stage.engine.until_warm();
+        stage
+    }
+
+    /// The same, of this pace and before anything was rendered; with doors that are `shut`, so that nothing can be.
+    pub fn open_cold(calls: usize, log: &str, pace: Pace, shut: bool) -> Self {
+        let script = |seed| Script { seed, pace, ..Script::default() };
         let theatre = |seed| Theatre::on_a_thread(script(seed)).expect("a port and a thread");
         let (first, second) = (theatre(7), theatre(8));
+        if shut {
+            first.close_door();
+            second.close_door();
+        }
         let config = cast::configuration(&first.base_url(), &second.base_url(), Self::BREAKER_SECS);
         let engine = Setup::new()
             .config(&config)
             .var("OPERETTA__LOG__LEVEL", log)
             .var("OPERETTA__HTTP__MAX_CALLS", &(calls + 50).to_string())
             .start();
-        engine.until_warm();
         Self { first, second, engine }
     }
 
@@ -85,7 +98,8 @@ impl Stage {
         for theatre in [&self.first, &self.second] {
             match how {
                 Death::Refuses => theatre.close_door(),
-                Death::Mute => theatre.play(Bill::mute()),
+                Death::Mute => theatre.play(Bill::mute(&[Route::Any])),
+                Death::Speechless => theatre.play(Bill::mute(&[Route::Kind(Kind::Llm), Route::Kind(Kind::Tts)])),
             }
         }
     }
@@ -137,11 +151,6 @@ impl Stage {
     pub fn requests(&self, api: Api) -> usize {
         self.first.ledger().count(api) + self.second.ledger().count(api)
     }
-}
-
-/// A good day: first words after 100 ms.
-fn script(seed: u64) -> Script {
-    Script { seed, pace: Pace::default(), ..Script::default() }
 }
 
 /// Looks again and again.

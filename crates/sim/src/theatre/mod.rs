@@ -30,6 +30,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr, TcpStream as StdStream},
     sync::Arc,
     thread,
+    time::Duration,
 };
 
 use tokio::{
@@ -156,6 +157,11 @@ impl Theatre {
     /// What it has seen.
     pub fn ledger(&self) -> &Ledger {
         &self.house.ledger
+    }
+
+    /// Since it began: the clock of its ledger.
+    pub fn now(&self) -> Duration {
+        self.house.now()
     }
 
     /// The next `count` requests of `route` play `play`, before any rule does.

@@ -22,6 +22,7 @@ use std::{
 
 use clap::Parser;
 use operetta_caller::Ending;
+use operetta_sim::theatre::Route;
 use operetta_stage::Clock;
 use operetta_tests::chaos::{
     cast::{AGENTS, Agent, ENDING, LED},
@@ -162,13 +163,16 @@ impl Chaos {
 
     /// Nobody is well. Callers hear the apology, and then what the agent is to do without providers.
     fn dead(&mut self) {
-        for (name, how) in [("refused", Death::Refuses), ("mute", Death::Mute)] {
+        for (name, how) in [("refused", Death::Refuses), ("mute", Death::Mute), ("speechless", Death::Speechless)] {
             self.stage.die(how);
             let row = self.calls(&format!("dead: {name}"), &AGENTS, Ending::HangUp);
             let ended: usize = row.ended.values().sum();
             self.check(&row, "calls were ended", ended);
             self.check(&row, "lines were not said", row.unsaid);
             self.check(&row, "lines without an apology", row.lines.saturating_sub(row.apologies + row.own_lines));
+            if how == Death::Speechless {
+                self.check(&row, "lines without the recorded apology", row.lines.saturating_sub(row.apologies));
+            }
             self.rows.push(row);
             let row = self.calls(&format!("{name}: end"), &ENDING, Ending::AwaitEngine(Duration::from_secs(20)));
             let closed: usize =
@@ -183,7 +187,7 @@ impl Chaos {
     fn heal(&mut self) {
         self.stage.play(&[], Breakers::Free, self.cli.calls * self.cli.turns * 4);
         // Held breakers were let go with their memory of ills. These have to open by themselves first.
-        self.stage.first.play(Bill::mute());
+        self.stage.first.play(Bill::mute(&[Route::Any]));
         let _ill = self.calls("ill", &AGENTS, Ending::HangUp);
         self.stage.first.play(Vec::new());
         let since = self.clock.now();

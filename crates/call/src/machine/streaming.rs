@@ -359,6 +359,11 @@ impl Streaming {
                 self.live.leave_conversation(now, out);
                 Self::ask_again(self.live, now, out)
             }
+            Turn::Flowing(flow) if flow.came_to_nothing(&self.live, now) => {
+                out.note(Note::TimedOut(Wait::Audio));
+                self.live.leave_conversation(now, out);
+                Self::ask_again(self.live, now, out)
+            }
             Turn::Thinking(_) | Turn::Awaiting(_) => {
                 self.live.fill(now, out);
                 self

@@ -82,6 +82,16 @@ impl Flow {
         self.replies.len() < Self::MOST && self.replies.back().is_some_and(|reply| reply.ended.is_some())
     }
 
+    /// Words at most, and no voice to say them: nothing that the caller could hear.
+    fn is_mute(&self) -> bool {
+        self.replies.iter().all(|reply| reply.begins.is_none())
+    }
+
+    /// The voice of its words was waited for long enough.
+    pub(super) fn came_to_nothing(&self, live: &Live, now: At) -> bool {
+        self.is_mute() && self.replies.back().is_some_and(|reply| reply.ended.is_none() && now >= reply.give_up(live))
+    }
+
     /// Why the call closes behind it, if it does.
     pub(super) const fn closes(&self) -> Option<CloseReason> {
         match self.then {
@@ -114,9 +124,12 @@ impl Flow {
             live.mark_lost(out);
             reply.heard(live);
         }
+        if self.came_to_nothing(live, now) {
+            return false;
+        }
         if let Some(reply) = self.coming() {
             if now >= reply.give_up(live) {
-                // Words without a voice, or a voice that has broken off: what came is all that is said.
+                // A voice that has broken off: what came is all that is said.
                 out.note(Note::TimedOut(Wait::Audio));
                 live.cut_reply(reply.job, reply.number, reply.ms, out);
                 reply.end(live, now, out);
@@ -189,7 +202,12 @@ impl Reply {
 
     /// The caller has heard all of it.
     fn heard(self, live: &mut Live) {
-        remember(live, &self.text, self.ms, self.ms);
+        remember(live, self.said(), self.ms, self.ms);
+    }
+
+    /// Its words, as far as there was a voice to say them.
+    fn said(&self) -> &str {
+        if self.begins.is_some() { &self.text } else { "" }
     }
 
     /// Whether some of it was unheard, and whether some of it was heard.
@@ -201,7 +219,7 @@ impl Reply {
         }
         // While it is still coming the length of its words is unknown: it is estimated.
         let whole_ms = if self.ended.is_some() { self.ms } else { self.ms.max(estimate_ms(&self.text)) };
-        (unheard, remember(live, &self.text, heard_ms, whole_ms))
+        (unheard, remember(live, self.said(), heard_ms, whole_ms))
     }
 }
 
@@ -270,11 +288,19 @@ impl Streaming {
     }
 
     pub(super) fn uttered(mut self, now: At, job: JobId, number: u32, next: Next, out: &mut Effects) -> Self {
-        if let Some(reply) = self.turn.reply(job, number) {
-            reply.end(&mut self.live, now, out);
-            if let Turn::Flowing(flow) = &mut self.turn {
-                flow.then = Then::after(next);
+        if let Turn::Flowing(flow) = &mut self.turn
+            && flow.reply(job, number).is_some()
+        {
+            if flow.is_mute() && next == Next::Listen {
+                // An empty success: the caller waits for an answer, and this was none.
+                out.note(Note::SpeechFailed);
+                self.live.cut_reply(job, number, 0, out);
+                return Self::ask_again(self.live, now, out);
             }
+            if let Some(reply) = flow.coming() {
+                reply.end(&mut self.live, now, out);
+            }
+            flow.then = Then::after(next);
             return self;
         }
         match &mut self.turn {

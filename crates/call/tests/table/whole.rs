@@ -82,6 +82,27 @@ pub(crate) const ROWS: &[Row] = &[
         ("the conversation is lost before an answer is voiced", "whole", Thinking, "
             +3500   worded #1 1 Well   => enter speaking
             +3600   failed #1 now      => note ears_failed, converse #3, speak #4 (apology), enter speaking"),
+        ("words without a voice are no answer", "whole", Thinking, "
+            +3500   worded #1 1 Well   => enter speaking
+            +3600   uttered #1 1 listen => note speech_failed, cut #1 1 0, speak #3 (apology), enter speaking
+                    dialogue           => agent: Hello, how can I help you?"),
+        ("words without a voice end the call all the same", "whole", Thinking, "
+            +3500   worded #1 1 Bye    => enter speaking
+            +3600   uttered #1 1 hang_up => mark 2
+            +3700   mark 2             => cancel #1, enter closed, close agent_hung_up"),
+        ("words whose voice does not come: somebody else listens", "whole", Thinking, "
+            +3500   worded #1 1 Well   => enter speaking
+            +4800   time               => speak #3 (one moment)
+            +4800   audio #3 1000      => play 1000
+            +4800   done #3
+            +11500  time               => note timed_out audio, cancel #1, note ears_failed, converse #4, speak #5 (apology), enter speaking"),
+        ("a second reply without a voice is left at the first", "whole", Speaking, "
+            +3700   uttered #1 1 listen => mark 2
+            +3800   worded #1 2 It is.
+            +3900   uttered #1 2 listen => mark 3
+            +5600   mark 2
+            +5700   mark 3             => enter listening
+                    dialogue           => agent: Hello, how can I help you? Of course, is ten all right?"),
         ("a reply behind a tool follows the one before it", "whole", Speaking, "
             +3700   uttered #1 1 listen => mark 2
             +3800   voiced #1 2 1000   => play 1000

@@ -62,14 +62,14 @@ impl Ears {
         self.whole.as_ref()?.job
     }
 
-    /// The detector hears the caller; `false` when it is not ours. It works: earlier failures are forgiven.
+    /// The detector hears the caller; `false` when it is not ours. It works: earlier failures are forgiven. A conversation has
+    /// more to do than to hear.
     pub(super) fn spoke(&mut self, job: JobId) -> bool {
         let ours = self.detects(job);
         if ours {
             self.voice = true;
             self.detector.failures = 0;
             if let Some(whole) = &mut self.whole {
-                whole.failures = 0;
                 whole.proven = true;
             }
         }
@@ -113,6 +113,14 @@ impl Ears {
         self.listener.job.is_none() && self.conversation().is_none()
     }
 
+    /// The conversation has answered, to the end: earlier failures are forgiven. One that breaks off whenever it should answer
+    /// would else be tried for the length of the call.
+    pub(super) fn answered(&mut self) {
+        if let Some(whole) = &mut self.whole {
+            whole.failures = 0;
+        }
+    }
+
     /// The listener works: earlier failures are forgiven.
     pub(super) fn understood(&mut self) {
         self.listener.failures = 0;
@@ -136,8 +144,8 @@ impl Ears {
         ear.failed(now, retry, jobs, out, effect);
     }
 
-    /// A conversation that fails twice, or before anything came of it, or can never succeed, is left to the parts for the rest
-    /// of the call: as long as it is not there, nobody hears the caller.
+    /// A conversation that fails twice without an answer between, or before anything came of it, or can never succeed, is left
+    /// to the parts for the rest of the call: as long as it is not there, nobody hears the caller.
     fn conversation_failed(&mut self, now: At, job: JobId, retry: Retry, jobs: &mut Jobs, out: &mut Effects) {
         jobs.end(job);
         self.voice = false;

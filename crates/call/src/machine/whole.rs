@@ -297,6 +297,7 @@ impl Streaming {
                 self.live.cut_reply(job, number, 0, out);
                 return Self::ask_again(self.live, now, out);
             }
+            self.live.ears.answered();
             if let Some(reply) = flow.coming() {
                 reply.end(&mut self.live, now, out);
             }

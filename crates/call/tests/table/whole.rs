@@ -133,6 +133,22 @@ pub(crate) const ROWS: &[Row] = &[
             +2100   failed #3 now      => note ears_failed, detect #4, listen #5
             +2200   spoke #4
             +2900   paused #4          => flush #5 1"),
+        ("the conversation hears, and breaks off again without an answer: the parts take over", "whole", Listening, "
+            +1900   spoke #1
+            +2000   failed #1 now      => note ears_failed, converse #3
+            +2100   spoke #3
+            +2200   failed #3 now      => note ears_failed, detect #4, listen #5"),
+        ("the conversation is lost again after an answer: another one", "whole", Listening, "
+            +1900   spoke #1
+            +2000   failed #1 now      => note ears_failed, converse #3
+            +2100   spoke #3
+            +2400   paused #3          => note turn_ended, enter thinking
+            +3000   voiced #3 1 1000   => enter speaking, play 1000
+            +3100   worded #3 1 Yes.
+            +3200   uttered #3 1 listen => mark 2
+            +5000   mark 2             => enter listening
+            +5900   spoke #3
+            +6000   failed #3 now      => note ears_failed, converse #4"),
         ("the conversation never was: the parts take over, and the caller, whom nobody could hear, is asked", "whole", Listening, "
             +2000   failed #1 now      => note ears_failed, detect #3, listen #4
             +2700   time               => speak #5 not_understood, enter speaking"),

@@ -86,6 +86,7 @@ impl DuplexVendor for OpenAiRealtime {
         let codec = RealtimeCodec {
             update: session::update(&self.config, job, wire)?,
             dialogue: session::dialogue(&job.dialogue),
+            patience: self.config.turns.patience(),
             caller: Caller::new(job.format.rate_hz, wire).map_err(convert)?,
             replies: Replies::new(wire, job.format).map_err(convert)?,
             heard: Heard::default(),
@@ -119,6 +120,8 @@ pub struct RealtimeCodec {
     update: Outgoing,
     dialogue: Vec<Outgoing>,
     caller: Caller,
+    /// How much silence the server takes for the end of what the caller says, at most.
+    patience: Duration,
     replies: Replies,
     heard: Heard,
     phase: Phase,
@@ -201,11 +204,18 @@ impl DuplexCodec for RealtimeCodec {
     }
 
     fn wake_at(&self) -> Option<Duration> {
-        if self.phase == Phase::Ready { self.caller.silence_at() } else { None }
+        if self.phase != Phase::Ready {
+            return None;
+        }
+        self.caller.silence_at().into_iter().chain(self.caller.must_stop_by(self.patience)).min()
     }
 
     fn tick(&mut self, now: Duration, wire: &mut Wire<Converse>) -> Result<Flow<Converse>, ProviderError> {
         if self.phase == Phase::Ready {
+            if self.caller.must_stop_by(self.patience).is_some_and(|by| now >= by) {
+                let detail = "the caller has paused, and the server goes on hearing them speak";
+                return Err(ProviderError::new(ErrorClass::Timeout, detail));
+            }
             wire.send.extend(self.caller.be_silent(now));
         }
         Ok(Flow::More)

@@ -71,6 +71,12 @@ impl Caller {
         self.append(&samples)
     }
 
+    /// When the server must have heard the caller stop, if it heard them begin; it takes `patience` of silence for that.
+    pub(super) fn must_stop_by(&self, patience: Duration) -> Option<Duration> {
+        let heard_at = self.heard_at.filter(|_| self.speaking)?;
+        Some(heard_at + patience + ROUND_TRIP)
+    }
+
     /// How much audio was sent, in ms.
     pub(super) fn sent_ms(&self) -> u32 {
         u32::try_from(self.sent_bytes * 1000 / self.wire.bytes_per_second() as u64).unwrap_or(u32::MAX)
@@ -137,6 +143,8 @@ fn say(text: &str, out: &mut Vec<Exchange>) {
 const SILENCE: Duration = Duration::from_millis(100);
 /// How long silence follows the caller's words when the server does not hear them speak: it may be about to.
 const SILENCE_BEHIND: Duration = Duration::from_secs(2);
+/// What the server may take to say that the caller has stopped, beyond the silence that it wants.
+const ROUND_TRIP: Duration = Duration::from_millis(1500);
 /// How long it follows them while the server does: detection by meaning waits for 8 s at most.
 const LONGEST_SILENCE: Duration = Duration::from_secs(10);
 /// A gap longer than this is not made up for.

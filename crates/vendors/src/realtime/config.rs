@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use operetta_contract::ApiKey;
 
 /// How to use it.
@@ -41,6 +43,20 @@ pub enum TurnDetection {
         /// `low`, `medium`, `high` or `auto`: it waits for 8, 4 or 2 s at most.
         eagerness: String,
     },
+}
+
+impl TurnDetection {
+    /// How long the server waits in silence for the caller to go on, at most.
+    pub(super) fn patience(&self) -> Duration {
+        match self {
+            Self::Silence { silence_ms, .. } => Duration::from_millis((*silence_ms).into()),
+            Self::Meaning { eagerness } => match eagerness.as_str() {
+                "high" => Duration::from_secs(2),
+                "medium" | "auto" => Duration::from_secs(4),
+                _ => Duration::from_secs(8),
+            },
+        }
+    }
 }
 
 impl Config {

@@ -52,6 +52,38 @@ fn errors_of_the_session_end_it() {
         .play(&format!("0 open\n1 < {}\n=> error bad_request", error("invalid_value", "no such voice", "")));
 }
 
+/// Whoever hears the caller begin has to hear them stop: the call waits for nothing else, and the caller hears nothing.
+#[test]
+fn a_caller_who_is_never_heard_to_stop_ends_the_session() {
+    for (turns, at) in [
+        (TurnDetection::Silence { threshold: 0.5, prefix_padding_ms: 300, silence_ms: 700 }, 3_200),
+        (TurnDetection::Meaning { eagerness: "high".to_owned() }, 4_500),
+        (TurnDetection::Meaning { eagerness: "auto".to_owned() }, 6_500),
+        (TurnDetection::Meaning { eagerness: "low".to_owned() }, 10_500),
+    ] {
+        let vendor = OpenAiRealtime::new(Config { turns, ..config() });
+        let mut codec = vendor.open(&job(Format::MULAW_8K)).unwrap().1;
+        let mut wire = Wire::default();
+        let ms = Duration::from_millis;
+        codec.opened(ms(0), &mut wire);
+        for message in [r#"{"type":"session.created"}"#, r#"{"type":"session.updated"}"#] {
+            codec.hear(ms(0), Message::Text(message), &mut wire).unwrap();
+        }
+        codec.begin(ms(0), &job(Format::MULAW_8K), &mut wire);
+        codec.feed(ms(500), Turnout::Samples(vec![4000; 1600]), &mut wire);
+        codec.hear(ms(600), Message::Text(r#"{"type":"input_audio_buffer.speech_started"}"#), &mut wire).unwrap();
+        codec.feed(ms(1_000), Turnout::Samples(vec![4000; 1600]), &mut wire);
+        let mut failed = None;
+        while failed.is_none()
+            && let Some(next) = codec.wake_at()
+        {
+            assert!(next < ms(60_000));
+            failed = codec.tick(next, &mut wire).err().map(|error| (error.class, next));
+        }
+        assert_eq!(failed, Some((ErrorClass::Timeout, ms(at))));
+    }
+}
+
 #[test]
 fn closes_and_refusals_mean_what_the_table_says() {
     let (_, codec) = vendor().open(&job(Format::MULAW_8K)).unwrap();

@@ -125,7 +125,7 @@ fn silence_follows_the_callers_words_until_their_end_is_heard() {
     assert_eq!(session.perform("60000 wait").len(), 20, "two seconds, should the server hear something in it");
     session.perform("70000 speak 40");
     session.perform(r#"70000 < {"type":"input_audio_buffer.speech_started"}"#);
-    assert_eq!(session.perform("90000 wait").len(), 100, "ten seconds at most");
+    assert_eq!(session.perform("71900 wait").len(), 19, "as long as the server may take to hear their end");
     session.perform("100000 speak 40");
     session.perform("100500 wait");
     session.perform(r#"100500 < {"type":"input_audio_buffer.speech_stopped"}"#);

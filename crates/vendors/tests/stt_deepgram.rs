@@ -215,6 +215,28 @@ fn a_finalize_without_acknowledgement_is_answered_with_what_is_there() {
 }
 
 #[test]
+fn a_server_that_hears_nothing_is_given_up_at_the_flush() {
+    play(
+        &vendor(),
+        &format!(
+            "0 open
+             400 speak 400
+             -> audio 400 in 2
+             500 < {}
+             => final yes
+             2500 speak 2000
+             -> audio 2000 in 8
+             2600 flush 1
+             -> {{\"type\":\"Finalize\"}}
+             2999 wait
+             3000 wait
+             => error timeout",
+            results(0.0, 0.4, "yes", "final speech"),
+        ),
+    );
+}
+
+#[test]
 fn flushes_are_answered_in_order_and_at_once_when_nothing_was_said() {
     play(
         &vendor(),

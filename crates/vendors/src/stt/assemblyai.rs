@@ -193,6 +193,7 @@ impl DuplexCodec for AssemblyCodec {
         message: Message<'_>,
         wire: &mut Wire<Transcribe>,
     ) -> Result<Flow<Transcribe>, ProviderError> {
+        self.ledger.stirred(self.line.length_ms());
         let Some(message) = message::read(message)? else {
             wire.output.unknown += 1;
             return Ok(Flow::More);
@@ -229,7 +230,7 @@ impl DuplexCodec for AssemblyCodec {
         if self.over || !self.begun {
             return Ok(Flow::More);
         }
-        self.ledger.answer_due(now, &mut wire.output.events);
+        self.ledger.answer_due(now, &mut wire.output.events)?;
         if self.turn_may_be_open() {
             if now >= self.line.covered() + SILENCE {
                 self.line.fill(now, &mut wire.send);

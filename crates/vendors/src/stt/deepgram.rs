@@ -8,7 +8,8 @@
 //! - Never an empty binary message: the server would take it for the end.
 //!
 //! A flush is a `Finalize`. The server need not acknowledge it when it has little to work on, so the answer is given without
-//! it after [`Config::finalize_wait`], and at once when everything voiced has come back as final already.
+//! it after [`Config::finalize_wait`], and at once when everything voiced has come back as final already. A server that has not
+//! said a thing for so long that it must be deaf is given up instead.
 //!
 //! Source: Deepgram API reference, "Live audio", and its Python SDK 7.16.0, read 2026-11.
 
@@ -191,6 +192,7 @@ impl DuplexCodec for ListenCodec {
         message: Message<'_>,
         wire: &mut Wire<Transcribe>,
     ) -> Result<Flow<Transcribe>, ProviderError> {
+        self.ledger.stirred(self.line.length_ms());
         let Some(message) = message::read(message)? else {
             wire.output.unknown += 1;
             return Ok(Flow::More);
@@ -223,7 +225,7 @@ impl DuplexCodec for ListenCodec {
         if self.over {
             return Ok(Flow::More);
         }
-        self.ledger.answer_due(now, &mut wire.output.events);
+        self.ledger.answer_due(now, &mut wire.output.events)?;
         if !self.answered {
             if now >= self.line.covered() + SILENCE {
                 self.line.fill(now, &mut wire.send);

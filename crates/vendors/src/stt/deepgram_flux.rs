@@ -199,6 +199,7 @@ impl DuplexCodec for FluxCodec {
         message: Message<'_>,
         wire: &mut Wire<Transcribe>,
     ) -> Result<Flow<Transcribe>, ProviderError> {
+        self.ledger.stirred(self.line.length_ms());
         let Some(message) = message::read(message)? else {
             wire.output.unknown += 1;
             return Ok(Flow::More);
@@ -236,7 +237,7 @@ impl DuplexCodec for FluxCodec {
         if self.over || !self.connected {
             return Ok(Flow::More);
         }
-        self.ledger.answer_due(now, &mut wire.output.events);
+        self.ledger.answer_due(now, &mut wire.output.events)?;
         if self.turn_may_be_open(self.line.covered()) {
             if now >= self.line.covered() + SILENCE {
                 self.line.fill(now, &mut wire.send);

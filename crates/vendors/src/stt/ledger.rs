@@ -1,6 +1,6 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use operetta_contract::Transcript;
+use operetta_contract::{ErrorClass, ProviderError, Transcript};
 
 /// What one connection has heard and not yet reported as final, and which flushes it has not yet answered.
 ///
@@ -17,6 +17,8 @@ pub(super) struct Ledger {
     partial: String,
     /// A request was answered here before the server acknowledged it.
     unacknowledged: u32,
+    /// The end of the audio when the server last said anything at all, in ms.
+    stirred_ms: u64,
 }
 
 /// Which stretch of the connection's audio a report is about.
@@ -61,6 +63,7 @@ impl Ledger {
             flushes: VecDeque::new(),
             partial: String::new(),
             unacknowledged: 0,
+            stirred_ms: 0,
         }
     }
 
@@ -139,12 +142,28 @@ impl Ledger {
         }
     }
 
+    /// The server has said something, whatever it was, when so much audio had been sent.
+    pub(super) const fn stirred(&mut self, length_ms: u64) {
+        self.stirred_ms = length_ms;
+    }
+
     /// Answers the flushes that cannot wait any longer.
-    pub(super) fn answer_due(&mut self, now: Duration, out: &mut Vec<Transcript>) {
-        while self.due().is_some_and(|due| now >= due) {
+    ///
+    /// # Errors
+    ///
+    /// `timeout` when the server has not said a thing since long before the flush: it takes everything and hears nothing, and an
+    /// empty answer in its name would keep the next listener from the call.
+    pub(super) fn answer_due(&mut self, now: Duration, out: &mut Vec<Transcript>) -> Result<(), ProviderError> {
+        while let Some(owed) = self.flushes.front().filter(|owed| now >= owed.due) {
+            let unheard_ms = owed.voiced_ms.saturating_sub(self.stirred_ms);
+            if unheard_ms >= DEAF_MS {
+                let detail = format!("not a message since {unheard_ms} ms of the caller's voice, nor to a flush");
+                return Err(ProviderError::new(ErrorClass::Timeout, detail));
+            }
             self.unacknowledged += 1;
             out.extend(self.answer());
         }
+        Ok(())
     }
 
     /// Answers a flush that needs no request.
@@ -303,6 +322,9 @@ const MOST_GIVEN: usize = 16;
 const SAME_MS: u64 = 20;
 /// How far a server's count of the audio may be off, in ms.
 const SLACK_MS: u64 = 500;
+/// So much of a caller's voice without a message is no hesitation, in ms: servers that tell what may still change do so at least
+/// every second (Deepgram, "Using Interim Results", November 2026).
+const DEAF_MS: u64 = 1500;
 
 #[cfg(test)]
 mod tests {
@@ -359,12 +381,13 @@ mod tests {
     fn a_flush_that_could_not_wait_does_not_repeat_words() {
         let mut ledger = Ledger::new();
         ledger.hear(Span::Turn(3), "can you move", false);
+        ledger.stirred(1500);
         ledger.owe(7, Duration::from_millis(400), 2000);
         assert!(ledger.owes());
         let mut out = Vec::new();
-        ledger.answer_due(Duration::from_millis(399), &mut out);
+        ledger.answer_due(Duration::from_millis(399), &mut out).unwrap();
         assert!(out.is_empty());
-        ledger.answer_due(Duration::from_millis(400), &mut out);
+        ledger.answer_due(Duration::from_millis(400), &mut out).unwrap();
         assert_eq!(out, [Transcript::Final { text: "can you move".into(), flush: Some(7) }]);
         ledger.hear(Span::Turn(3), "Can you move it", false);
         assert_eq!(text(ledger.partial()), "it");
@@ -395,12 +418,29 @@ mod tests {
         let mut ledger = Ledger::new();
         let mut out = Vec::new();
         ledger.owe(1, Duration::from_millis(400), 1000);
-        ledger.answer_due(Duration::from_millis(400), &mut out);
+        ledger.answer_due(Duration::from_millis(400), &mut out).unwrap();
         ledger.owe(2, Duration::from_millis(900), 4000);
         ledger.hear(window(0, 1000), "late", true);
         assert_eq!(ledger.acknowledged(Some(1000)), None);
         assert_eq!(ledger.acknowledged(Some(4000)), Some(Transcript::Final { text: "late".into(), flush: Some(2) }));
         assert_eq!(ledger.acknowledged(Some(4000)), None, "nothing is owed");
+    }
+
+    #[test]
+    fn a_server_that_takes_everything_and_says_nothing_is_deaf() {
+        let mut ledger = Ledger::new();
+        let mut out = Vec::new();
+        let (due, later) = (Duration::from_millis(400), Duration::from_millis(900));
+        ledger.stirred(1000);
+        ledger.owe(1, due, 1000 + DEAF_MS - 1);
+        ledger.answer_due(due, &mut out).unwrap();
+        assert_eq!(out, [Transcript::Final { text: "".into(), flush: Some(1) }], "too little to tell");
+        ledger.owe(2, later, 1000 + DEAF_MS);
+        assert_eq!(ledger.answer_due(later, &mut out).unwrap_err().class, ErrorClass::Timeout);
+        assert_eq!(out.len(), 1, "another listener answers it");
+        ledger.stirred(1001);
+        ledger.answer_due(later, &mut out).unwrap();
+        assert_eq!(out.len(), 2);
     }
 
     #[test]

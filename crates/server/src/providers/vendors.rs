@@ -191,7 +191,7 @@ pub(crate) fn visit<W: Visit>(entry: &Provider, visitor: W) -> Option<W::Out> {
             config.max_tokens = entry.max_tokens.unwrap_or(config.max_tokens);
             config.reasoning_effort.clone_from(&entry.reasoning_effort);
             if !is_at_home {
-                config.limit = llm::openai::LimitField::MaxTokens;
+                config.limit = llm::openai::LimitField::elsewhere(&config.model);
                 config.without_padding = false;
             }
             visitor.request(move || llm::openai::OpenAiChat::new(config.clone()))

@@ -56,6 +56,16 @@ pub enum LimitField {
     MaxTokens,
 }
 
+impl LimitField {
+    /// The field for `model` at a server that is not `OpenAI` itself. Behind a gateway or in another cloud, the maker's own models
+    /// that reason take what they take at home.
+    pub fn elsewhere(model: &str) -> Self {
+        let name = model.rsplit('/').next().unwrap_or(model);
+        let reasons = ["gpt-5", "gpt-6", "o1", "o3", "o4"].iter().any(|family| name.starts_with(family));
+        if reasons { Self::MaxCompletionTokens } else { Self::MaxTokens }
+    }
+}
+
 impl Config {
     /// The defaults for `OpenAI` itself with this key and model.
     pub fn new(key: ApiKey, model: impl Into<String>) -> Self {

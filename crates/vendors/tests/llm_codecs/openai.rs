@@ -57,6 +57,19 @@ fn a_job_is_asked_so() {
 }
 
 #[test]
+fn models_that_reason_take_their_limit_under_its_new_name_wherever_they_are() {
+    for (model, limit) in [
+        ("gpt-5.6-luna", LimitField::MaxCompletionTokens),
+        ("openai/o4-mini", LimitField::MaxCompletionTokens),
+        ("gpt-4o", LimitField::MaxTokens),
+        ("openai/gpt-oss-20b", LimitField::MaxTokens),
+        ("qwen3:8b", LimitField::MaxTokens),
+    ] {
+        assert_eq!(LimitField::elsewhere(model), limit, "{model}");
+    }
+}
+
+#[test]
 fn a_local_server_is_asked_without_a_key_and_with_plain_fields() {
     let (request, _) = local().open(&Complete { tools: Vec::new().into(), ..job() }).unwrap();
     assert_eq!(request.url, "http://localhost:11434/v1/chat/completions");

@@ -76,6 +76,64 @@ fn what_was_broken_off_is_said_by_the_next_voice() {
     });
 }
 
+/// What was heard of a job over a voice that plays `part` and a good one: whose audio how long, what else, and when it ended.
+async fn audio_of(house: &House<Synthesize>) -> (Vec<(char, usize)>, String, u128) {
+    let notes = house.hear().await;
+    let (mut audio, mut rest) = (Vec::<(char, usize)>::new(), String::new());
+    for (_, event) in notes.heard.borrow().iter() {
+        match event {
+            Speech::Audio(piece) => match audio.last_mut() {
+                Some((_, bytes)) if piece[0] == 0xFF => *bytes += piece.len(),
+                Some((name, bytes)) if *name == piece[0] as char => *bytes += piece.len(),
+                _ => audio.push((piece[0] as char, piece.len())),
+            },
+            Speech::Switched(switch) => rest += &format!("{}-{}->{} ", switch.from, switch.error.code(), switch.to),
+            Speech::Failed(error) => rest += &error.to_string(),
+            Speech::Words(_) | Speech::Done | Speech::Lost => {}
+        }
+    }
+    let ended = notes.heard.borrow().last().unwrap().0.as_millis();
+    (audio, rest, ended)
+}
+
+/// Each piece is a sign that the voice lives, and no caller hears anything of it.
+#[test]
+fn a_voice_that_drips_is_replaced() {
+    on_a_lane(async {
+        let house = House::<Synthesize>::new(&[&[Part::Drips], GOOD], RelayConfig::default());
+        let (audio, rest, ended) = audio_of(&house).await;
+        assert_eq!(rest, "a-timeout->b ");
+        assert_eq!(audio[1], ('b', 1_600));
+        assert!(audio[0].1 < 160 && ended < 1_100, "{audio:?} {ended}");
+        house.assert_at_rest().await;
+    });
+}
+
+#[test]
+fn a_voice_that_is_slower_than_it_plays_breaks_off() {
+    on_a_lane(async {
+        let house = House::<Synthesize>::new(&[&[Part::Slow], GOOD], RelayConfig::default());
+        let (_, rest, ended) = audio_of(&house).await;
+        assert_eq!(rest, "Timeout: audio from a comes slower than it plays, and is 700 ms behind");
+        assert!(ended < 1_100, "{ended}");
+        assert_eq!(house.hear().await.story(), "a-timeout->b b@50 b b b done");
+        assert_eq!(house.providers[0].books().errors_of(ErrorClass::Timeout), 1);
+        house.assert_at_rest().await;
+    });
+}
+
+#[test]
+fn a_voice_that_fades_into_silence_is_over() {
+    on_a_lane(async {
+        let house = House::<Synthesize>::new(&[&[Part::Fades], GOOD], RelayConfig::default());
+        let (audio, rest, ended) = audio_of(&house).await;
+        assert_eq!(rest, "Timeout: no more audio for 700 ms from a");
+        assert_eq!(audio, [('a', 400 + 16_000)], "two seconds of silence, and no more");
+        assert!(ended < 1_900, "{ended}");
+        house.assert_at_rest().await;
+    });
+}
+
 #[test]
 fn what_one_provider_refuses_to_say_is_not_offered_to_the_next() {
     check::<Synthesize>(&[&[Part::Fail(0, ErrorClass::Refused)], GOOD], "refused@0: on command");

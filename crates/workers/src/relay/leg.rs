@@ -17,6 +17,8 @@ pub(super) struct Leg<J: Resume> {
     pub(super) keep: Option<Box<dyn Keep<J>>>,
     /// When it was asked.
     pub(super) asked: Duration,
+    /// When its first useful output came, later by what it took to tell of it and of those behind it.
+    pub(super) began: Duration,
     /// When its last useful output had been told.
     pub(super) last: Duration,
     /// How many useful outputs came.
@@ -31,7 +33,7 @@ const MOST_HELD: usize = 64;
 
 impl<J: Resume> Leg<J> {
     pub(super) fn new(rung: usize, lease: Lease<J>, line: Line<J>, pass: Pass, now: Duration) -> Self {
-        Self { rung, lease, line, pass, keep: None, asked: now, last: now, outputs: 0, held: Vec::new() }
+        Self { rung, lease, line, pass, keep: None, asked: now, began: now, last: now, outputs: 0, held: Vec::new() }
     }
 
     pub(super) fn hold(&mut self, event: J::Event) {
@@ -81,6 +83,8 @@ pub(super) struct Limit {
 pub(super) enum Awaited {
     First,
     More,
+    /// What is played must not run dry.
+    Faster,
     Final,
 }
 
@@ -90,6 +94,7 @@ impl Limit {
         let detail = match self.what {
             Awaited::First => format!("no first {what} within {ms} ms from {provider}"),
             Awaited::More => format!("no more {what} for {ms} ms from {provider}"),
+            Awaited::Faster => format!("{what} from {provider} comes slower than it plays, and is {ms} ms behind"),
             Awaited::Final => format!("no final within {ms} ms of a flush from {provider}"),
         };
         ProviderError::new(ErrorClass::Timeout, detail)

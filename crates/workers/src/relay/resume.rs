@@ -54,6 +54,12 @@ pub trait Memory<J: Job>: 'static {
 
     /// What the asker waits for.
     fn debt(&self) -> Debt;
+
+    /// How long what the present provider has said lasts when it is played; `None` for what is not played. Who falls behind
+    /// that by more than a gap may be has as good as stopped.
+    fn lasts(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// What the memory makes of an event.
@@ -96,16 +102,32 @@ impl Resume for Synthesize {
     }
 
     fn memory(&self) -> Spoken {
-        Spoken { began: false, format: self.format }
+        Spoken { format: self.format, told: 0, silent: 0 }
     }
 }
 
-/// Of an utterance: whether any of it was spoken. Two voices in one sentence are worse than a sentence said again, and only
-/// the call knows what the caller has heard of it.
+/// Of an utterance: how much of it was spoken. Two voices in one sentence are worse than a sentence said again, and only the
+/// call knows what the caller has heard of it.
 #[derive(Debug)]
 pub struct Spoken {
-    began: bool,
     format: Format,
+    /// How many bytes of audio the present voice has said.
+    told: usize,
+    /// How many bytes of them, at the end, are silence.
+    silent: usize,
+}
+
+impl Spoken {
+    /// Less than this is no sound that anybody hears: another voice can say it all.
+    const AUDIBLE_MS: u32 = 20;
+    /// The longest silence within an utterance, in ms. A voice that sends more of it says nothing any more.
+    const LONGEST_PAUSE_MS: u32 = 2_000;
+
+    /// Whether this piece is silence on top of enough silence.
+    fn is_too_silent(&self, audio: &[u8]) -> bool {
+        let most = self.format.bytes_of_ms(Self::LONGEST_PAUSE_MS);
+        self.silent + audio.len() > most && !can_be_heard(audio, self.format)
+    }
 }
 
 impl Memory<Synthesize> for Spoken {
@@ -120,29 +142,44 @@ impl Memory<Synthesize> for Spoken {
     fn took_piece(&mut self) {}
 
     fn told(&mut self, event: &mut Speech) -> Word {
-        self.began |= matches!(event, Speech::Audio(audio) if !audio.is_empty());
+        let Speech::Audio(audio) = event else { return Word::Tell };
+        if self.is_too_silent(audio) {
+            return Word::Drop;
+        }
+        self.silent = if can_be_heard(audio, self.format) { 0 } else { self.silent + audio.len() };
+        self.told += audio.len();
         Word::Tell
     }
 
-    /// An utterance begins with its first sound: a voice that sends minutes of silence has not begun.
+    /// An utterance begins with its first sound, and ends with its last: a voice that sends minutes of silence has not begun, or
+    /// is over.
     fn is_useful(&self, event: &Speech) -> bool {
-        self.began || !matches!(event, Speech::Audio(audio) if !can_be_heard(audio, self.format))
+        match event {
+            Speech::Audio(audio) if self.told == 0 => can_be_heard(audio, self.format),
+            Speech::Audio(audio) => !self.is_too_silent(audio),
+            _ => true,
+        }
     }
 
     fn suffices(&self, _: &Speech) -> bool {
-        self.began
+        self.told > 0
     }
 
     fn may_resume(&self) -> bool {
-        !self.began
+        self.told < self.format.bytes_of_ms(Self::AUDIBLE_MS)
     }
 
     fn resumed(&mut self, job: &Synthesize) -> Synthesize {
+        (self.told, self.silent) = (0, 0);
         job.clone()
     }
 
     fn debt(&self) -> Debt {
         Debt::Output
+    }
+
+    fn lasts(&self) -> Option<Duration> {
+        Some(Duration::from_millis(self.format.ms_of_bytes(self.told).into()))
     }
 }
 

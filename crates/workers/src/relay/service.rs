@@ -127,11 +127,14 @@ impl<J: Resume> Course<J> {
                     main.pass.first_output(self.now().saturating_sub(main.asked));
                 }
                 main.outputs += 1;
+                let came = self.now();
                 for held in main.take_held() {
                     self.relay(main, held, answer).await?;
                 }
                 self.relay(main, event, answer).await?;
                 main.last = self.now();
+                // A slow asker is not the provider's fault.
+                main.began = if main.outputs == 1 { main.last } else { main.began + main.last.saturating_sub(came) };
             }
             Sense::Done => {
                 self.decide(pair, side, answer).await?;
@@ -259,7 +262,13 @@ impl<J: Resume> Course<J> {
         let (from, own, total, what) = match self.memory.debt() {
             Debt::Nothing => return None,
             Debt::Output if leg.outputs == 0 => (leg.asked, times.first, Some(self.until), Awaited::First),
-            Debt::Output => (leg.last, times.gap, None, Awaited::More),
+            Debt::Output => {
+                let plays_until = self.memory.lasts().map(|lasts| leg.began + lasts);
+                match plays_until.filter(|until| *until < leg.last) {
+                    Some(until) => (until, times.gap, None, Awaited::Faster),
+                    None => (leg.last, times.gap, None, Awaited::More),
+                }
+            }
             Debt::Final { since } => (since.max(leg.asked), times.flush, Some(self.budget()), Awaited::Final),
         };
         let total = total.filter(|total| *total < from + own);

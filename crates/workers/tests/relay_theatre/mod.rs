@@ -52,6 +52,12 @@ pub(crate) enum Part {
     Stall(u32),
     /// Says over and over that it lives, and nothing else.
     Signs,
+    /// Says it all in pieces that last a fifth of the time that they take.
+    Slow,
+    /// Says one sample at a time.
+    Drips,
+    /// Sends silence behind its first output, twice as fast as it plays, and does not end.
+    Fades,
     /// Reports success without an output.
     Empty,
     /// Panics after so many outputs.

@@ -16,14 +16,32 @@ impl Play for Synthesize {
 
     /// Audio is the speaker's name and the number of the piece.
     fn play(part: Part, name: char, ask: Ask<Self>) -> Pin<Box<dyn Future<Output = ()>>> {
-        let piece = move |n: u32| Speech::Audio([name as u8, n as u8].into());
+        let format = ask.job.format;
+        let piece = move |n: u32| {
+            // As long as it takes.
+            let ms = match part {
+                Part::Slow => 10,
+                Part::Drips => 0,
+                _ => 50,
+            };
+            let mut audio = vec![format.silence_byte(); format.bytes_of_ms(2 * 50)];
+            if part != Part::Fades || n == 0 {
+                audio = vec![0x20; format.bytes_of_ms(ms).max(2)];
+            }
+            audio[..2].copy_from_slice(&[name as u8, n as u8]);
+            if part == Part::Fades && n > 0 {
+                audio[..2].copy_from_slice(&[format.silence_byte(); 2]);
+            }
+            Speech::Audio(audio.into())
+        };
+        let last = if matches!(part, Part::Slow | Part::Drips | Part::Fades) { 1_000 } else { OUTPUTS };
         // Minutes of silence are a sign of life at best.
         let sign = if part == Part::Signs {
             Speech::Audio([ask.job.format.silence_byte(); 320].into())
         } else {
             Speech::Words([].into())
         };
-        Box::pin(recite(part, ask.answer, 0..OUTPUTS, piece, sign, Speech::Done))
+        Box::pin(recite(part, ask.answer, 0..last, piece, sign, Speech::Done))
     }
 }
 

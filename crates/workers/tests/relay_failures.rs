@@ -76,10 +76,23 @@ fn what_was_broken_off_is_said_by_the_next_voice() {
     });
 }
 
+/// The voice above it refuses, and would hand the sentence back to the one that broke off.
+#[test]
+fn what_was_broken_off_is_not_said_again_by_its_voice_because_another_one_refuses() {
+    on_a_lane(async {
+        let script = &[Part::Fail(2, ErrorClass::Unavailable), Part::Good];
+        let house = House::<Synthesize>::new(&[GOOD, script, GOOD], RelayConfig::default());
+        house.providers[0].account.steer(Steer::Open);
+        assert_eq!(house.hear().await.story(), "a-breaker_open->b b@50 b unavailable@100: on command");
+        assert_eq!(house.hear().await.story(), "a-breaker_open->c c@50 c c c done");
+        house.assert_at_rest().await;
+    });
+}
+
 /// What was heard of a job over a voice that plays `part` and a good one: whose audio how long, what else, and when it ended.
 async fn audio_of(house: &House<Synthesize>) -> (Vec<(char, usize)>, String, u128) {
     let notes = house.hear().await;
-    let (mut audio, mut rest) = (Vec::<(char, usize)>::new(), String::new());
+    let (mut audio, mut rest) = (Vec::<(char, usize)>::new(), Vec::new());
     for (_, event) in notes.heard.borrow().iter() {
         match event {
             Speech::Audio(piece) => match audio.last_mut() {
@@ -87,13 +100,19 @@ async fn audio_of(house: &House<Synthesize>) -> (Vec<(char, usize)>, String, u12
                 Some((name, bytes)) if *name == piece[0] as char => *bytes += piece.len(),
                 _ => audio.push((piece[0] as char, piece.len())),
             },
-            Speech::Switched(switch) => rest += &format!("{}-{}->{} ", switch.from, switch.error.code(), switch.to),
-            Speech::Failed(error) => rest += &error.to_string(),
+            Speech::Switched(switch) => rest.push(format!("{}-{}->{}", switch.from, switch.error.code(), switch.to)),
+            Speech::Failed(error) => rest.push(error.to_string()),
             Speech::Words(_) | Speech::Done | Speech::Lost => {}
         }
     }
     let ended = notes.heard.borrow().last().unwrap().0.as_millis();
-    (audio, rest, ended)
+    (audio, rest.join(" "), ended)
+}
+
+/// Each word is a sign that the model lives, and too little for a voice to go on with.
+#[test]
+fn a_model_that_is_slower_than_anybody_speaks_is_replaced() {
+    check::<Complete>(&[&[Part::Slow], GOOD], "0 1 2 a-timeout->b 3 done@1850");
 }
 
 /// Each piece is a sign that the voice lives, and no caller hears anything of it.
@@ -102,7 +121,7 @@ fn a_voice_that_drips_is_replaced() {
     on_a_lane(async {
         let house = House::<Synthesize>::new(&[&[Part::Drips], GOOD], RelayConfig::default());
         let (audio, rest, ended) = audio_of(&house).await;
-        assert_eq!(rest, "a-timeout->b ");
+        assert_eq!(rest, "a-timeout->b");
         assert_eq!(audio[1], ('b', 1_600));
         assert!(audio[0].1 < 160 && ended < 1_100, "{audio:?} {ended}");
         house.assert_at_rest().await;
@@ -114,8 +133,8 @@ fn a_voice_that_is_slower_than_it_plays_breaks_off() {
     on_a_lane(async {
         let house = House::<Synthesize>::new(&[&[Part::Slow], GOOD], RelayConfig::default());
         let (_, rest, ended) = audio_of(&house).await;
-        assert_eq!(rest, "Timeout: audio from a comes slower than it plays, and is 700 ms behind");
-        assert!(ended < 1_100, "{ended}");
+        assert_eq!(rest, "Timeout: no more audio in time from a: 700 ms behind what the line needs");
+        assert!(ended < 1_500, "{ended}");
         assert_eq!(house.hear().await.story(), "a-timeout->b b@50 b b b done");
         assert_eq!(house.providers[0].books().errors_of(ErrorClass::Timeout), 1);
         house.assert_at_rest().await;
@@ -251,6 +270,21 @@ fn a_provider_that_wants_a_pause_gets_it_and_is_asked_again_afterwards() {
         assert_eq!(house.providers[0].asked.borrow().len(), 1);
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert_eq!(house.hear().await.story(), "a@50 a a a done");
+        house.assert_at_rest().await;
+    });
+}
+
+/// Who had as long as the asker waits, and hung, is ill, however patient the list is with it.
+#[test]
+fn a_provider_that_outlasts_every_asker_is_held_to_be_ill() {
+    on_a_lane(async {
+        let config = RelayConfig { total: ms(900), ..RelayConfig::default() };
+        let house = House::<Synthesize>::new(&[&[Part::Stall(0); 5]], config);
+        for _ in 0..5 {
+            assert_eq!(house.hear().await.story(), "unavailable@900: every provider failed: a timeout");
+        }
+        let books = house.providers[0].books();
+        assert_eq!((books.errors_of(ErrorClass::Timeout), books.breaker), (5, BreakerState::Open));
         house.assert_at_rest().await;
     });
 }

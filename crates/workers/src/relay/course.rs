@@ -100,7 +100,8 @@ impl<J: Resume> Course<J> {
             let expired = error.class == ErrorClass::SessionExpired;
             self.note(rung, error);
             if proved {
-                plan = Plan::from(if expired { rung } else { (rung + 1) % self.house.rungs.len() });
+                let rungs = self.house.rungs.len();
+                plan = Plan::from(if expired { rung } else { (rung + 1) % rungs }, rungs);
             }
             if proved || self.memory.debt() == Debt::Nothing {
                 self.until = self.now() + self.house.config.total;
@@ -108,16 +109,15 @@ impl<J: Resume> Course<J> {
         }
     }
 
-    /// Asks from the top, but for rungs that have just broken off: the asker would hear the same again.
+    /// Asks from the top, and those last that have just broken off: the asker would hear the same again.
     fn first_plan(&mut self) -> Plan {
         let now = self.now();
         let broke_off = self.house.broke_off.borrow();
-        let is_wary = |entry: &Option<(Duration, ProviderError)>| entry.as_ref().is_some_and(|(until, _)| now < *until);
-        let Some(first) = broke_off.iter().position(|entry| !is_wary(entry)) else { return Plan::at_the_top() };
-        for (note, entry) in self.notes.iter_mut().zip(broke_off.iter()).take(first) {
-            *note = entry.as_ref().map(|(_, error)| error.clone());
+        let is_wary = |entry: &&(Duration, ProviderError)| now < entry.0;
+        for (note, entry) in self.notes.iter_mut().zip(broke_off.iter()) {
+            *note = entry.as_ref().filter(is_wary).map(|(_, error)| error.clone());
         }
-        Plan::beginning_with(first)
+        Plan::first(broke_off.len(), |rung| self.notes[rung].is_some())
     }
 
     /// Tells the asker what was on the shelf.

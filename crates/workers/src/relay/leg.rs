@@ -71,8 +71,8 @@ pub(super) fn sense<J: Resume>(event: &J::Event, rung: &Rung<J>) -> Sense {
 /// Until when something has to come, and what it means if it does not.
 pub(super) struct Limit {
     pub(super) at: Duration,
-    /// The whole job has no more time. That says little about the provider, which may have come late into it.
-    pub(super) is_total: bool,
+    /// The whole job has no more time, and the provider came late into it: that says little about the provider.
+    pub(super) is_excused: bool,
     pub(super) what: Awaited,
     /// How long the provider had.
     pub(super) had: Duration,
@@ -83,7 +83,7 @@ pub(super) struct Limit {
 pub(super) enum Awaited {
     First,
     More,
-    /// What is played must not run dry.
+    /// The line must not run dry.
     Faster,
     Final,
 }
@@ -94,7 +94,7 @@ impl Limit {
         let detail = match self.what {
             Awaited::First => format!("no first {what} within {ms} ms from {provider}"),
             Awaited::More => format!("no more {what} for {ms} ms from {provider}"),
-            Awaited::Faster => format!("{what} from {provider} comes slower than it plays, and is {ms} ms behind"),
+            Awaited::Faster => format!("no more {what} in time from {provider}: {ms} ms behind what the line needs"),
             Awaited::Final => format!("no final within {ms} ms of a flush from {provider}"),
         };
         ProviderError::new(ErrorClass::Timeout, detail)

@@ -11,27 +11,26 @@ use super::{
 };
 use crate::account::Attempt;
 
-/// Whom to ask next: every rung once from some place on, and, after a pause, every rung once more.
+/// Whom to ask next: every rung once, in some order, and, after a pause, every rung once more.
 #[derive(Debug)]
 pub(super) struct Plan {
-    from: usize,
+    order: Vec<usize>,
     steps: usize,
     /// The first search of the job: only that one is hedged.
     pub(super) is_first: bool,
 }
 
 impl Plan {
-    pub(super) fn at_the_top() -> Self {
-        Self { from: 0, steps: 0, is_first: true }
+    /// The first search of a job: `rungs` from the top, but those last of which `comes_last` says so.
+    pub(super) fn first(rungs: usize, comes_last: impl Fn(usize) -> bool) -> Self {
+        let (last, mut order): (Vec<_>, Vec<_>) = (0..rungs).partition(|rung| comes_last(*rung));
+        order.extend(last);
+        Self { order, steps: 0, is_first: true }
     }
 
-    /// The first search of a job, from a rung other than the top.
-    pub(super) fn beginning_with(rung: usize) -> Self {
-        Self { from: rung, ..Self::at_the_top() }
-    }
-
-    pub(super) fn from(rung: usize) -> Self {
-        Self { from: rung, steps: 0, is_first: false }
+    /// Of `rungs`, from one of them on, and from the top when there are no more.
+    pub(super) fn from(rung: usize, rungs: usize) -> Self {
+        Self { order: (rung..rungs).chain(0..rung).collect(), steps: 0, is_first: false }
     }
 
     /// The next rung of `rungs`, if there is another one.
@@ -39,7 +38,7 @@ impl Plan {
         if self.steps >= ROUNDS * rungs {
             return None;
         }
-        let rung = (self.from + self.steps) % rungs;
+        let rung = self.order.get(self.steps % rungs).copied()?;
         self.steps += 1;
         Some(rung)
     }

@@ -224,7 +224,7 @@ impl<J: Resume> Course<J> {
         };
         let rung = if side == Side::Hedge { pair.hedge.as_ref().map_or(0, |leg| leg.rung) } else { pair.main.rung };
         let error = limit.error(&self.house.rungs[rung]);
-        self.fell(pair, side, error, !limit.is_total, answer).await
+        self.fell(pair, side, error, !limit.is_excused, answer).await
     }
 
     /// Tells the asker an event that is not the last.
@@ -273,7 +273,10 @@ impl<J: Resume> Course<J> {
         };
         let total = total.filter(|total| *total < from + own);
         let at = total.unwrap_or(from + own);
-        Some(Limit { at, is_total: total.is_some(), what, had: at.saturating_sub(from) })
+        let had = at.saturating_sub(from);
+        // Who came late into the job is excused. Who had most of the time is not, however long it would be waited for otherwise.
+        let is_excused = total.is_some() && had < self.house.config.total / 2;
+        Some(Limit { at, is_excused, what, had })
     }
 
     fn hedge_at(&self, leg: &Leg<J>, plan: &Plan) -> Option<Duration> {
@@ -331,7 +334,7 @@ impl<J: Resume> Course<J> {
     fn leave_late(&mut self, leg: &Leg<J>) {
         let rung = &self.house.rungs[leg.rung];
         let had = self.now().saturating_sub(leg.asked);
-        let limit = Limit { at: leg.asked, is_total: false, what: Awaited::First, had };
+        let limit = Limit { at: leg.asked, is_excused: false, what: Awaited::First, had };
         self.notes[leg.rung] = Some(limit.error(rung));
     }
 

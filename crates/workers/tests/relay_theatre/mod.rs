@@ -52,7 +52,7 @@ pub(crate) enum Part {
     Stall(u32),
     /// Says over and over that it lives, and nothing else.
     Signs,
-    /// Says it all in pieces that last a fifth of the time that they take.
+    /// Says it all, in pieces that take a multiple of the time that they last.
     Slow,
     /// Says one sample at a time.
     Drips,

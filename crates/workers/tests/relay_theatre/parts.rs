@@ -20,7 +20,7 @@ impl Play for Synthesize {
         let piece = move |n: u32| {
             // As long as it takes.
             let ms = match part {
-                Part::Slow => 10,
+                Part::Slow => 100,
                 Part::Drips => 0,
                 _ => 50,
             };
@@ -92,7 +92,8 @@ async fn recite<J: Outcome>(
         if ends_after(part) == Some(told) {
             return end(part, answer).await;
         }
-        if is_cancelled_within(&answer, PACE).await || answer.tell(output(number)).await.is_err() {
+        let pace = if part == Part::Slow { PACE * SLOWER } else { PACE };
+        if is_cancelled_within(&answer, pace).await || answer.tell(output(number)).await.is_err() {
             return;
         }
     }
@@ -101,6 +102,9 @@ async fn recite<J: Outcome>(
         _ => answer.finish(done),
     }
 }
+
+/// How much slower than others the slow ones are.
+const SLOWER: u32 = 10;
 
 async fn is_cancelled_within<J: Outcome>(answer: &Answer<J>, wait: Duration) -> bool {
     tokio::time::timeout(wait, answer.cancelled()).await.is_ok()

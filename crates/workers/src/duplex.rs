@@ -6,7 +6,7 @@ mod pool;
 mod socket;
 mod talk;
 
-use std::{cell::Cell, fmt, rc::Rc, time::Duration};
+use std::{cell::Cell, fmt, pin::pin, rc::Rc, time::Duration};
 
 use actix::{Actor, ActorFutureExt as _, AsyncContext as _, Handler, WrapFuture as _};
 use operetta_contract::{DuplexCodec, DuplexVendor, ErrorClass, Job, Meaning, Outcome, ProviderError, Rest, Usage};
@@ -291,10 +291,9 @@ where
             let event = match self.talk(bench, &part, answer, limits.pace_percent).await {
                 Err(Broken::Failed(error)) if self.may_begin_again(&error) => {
                     tracing::debug!(code = error.code(), "the socket had ended: once more on a new one");
-                    if let Some(line) = self.line.take() {
-                        line.retire(false).await;
-                    }
-                    self.talk(bench, &part, answer, limits.pace_percent).await?
+                    let old = self.line.take();
+                    let again = self.talk(bench, &part, answer, limits.pace_percent);
+                    beside(goodbye(old, false), again).await?
                 }
                 other => other?,
             };
@@ -329,10 +328,8 @@ where
         let line = if let Some(line) = self.line.take_if(|line| line.rest() == Rest::Ready) {
             line
         } else {
-            if let Some(line) = self.line.take() {
-                line.retire(true).await;
-            }
-            bench.connect(part).await?
+            let old = self.line.take();
+            beside(goodbye(old, true), bench.connect(part)).await?
         };
         let line = self.line.insert(line);
         let talk = Talk {
@@ -364,6 +361,25 @@ where
             self.unknown += unknown;
         }
     }
+}
+
+/// Ends a line, if there is one.
+async fn goodbye<C: DuplexCodec>(line: Option<Line<C>>, politely: bool) {
+    if let Some(line) = line {
+        line.retire(politely).await;
+    }
+}
+
+/// Does `work`, which a caller waits for, and `goodbye` meanwhile. What of that is not done then is left: the other side sees the
+/// connection end.
+async fn beside<T>(goodbye: impl Future<Output = ()>, work: impl Future<Output = T>) -> T {
+    let (mut goodbye, mut work) = (pin!(goodbye), pin!(work));
+    tokio::select! {
+        biased;
+        () = &mut goodbye => {}
+        done = &mut work => return done,
+    }
+    work.await
 }
 
 impl<V: DuplexVendor> fmt::Debug for DuplexWorker<V> {

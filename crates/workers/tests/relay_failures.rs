@@ -89,19 +89,6 @@ fn what_was_broken_off_is_not_said_again_by_its_voice_because_another_one_refuse
     });
 }
 
-/// The voice above it refuses, and would hand the sentence back to the one that broke off.
-#[test]
-fn what_was_broken_off_is_not_said_again_by_its_voice_because_another_one_refuses() {
-    on_a_lane(async {
-        let script = &[Part::Fail(2, ErrorClass::Unavailable), Part::Good];
-        let house = House::<Synthesize>::new(&[GOOD, script, GOOD], RelayConfig::default());
-        house.providers[0].account.steer(Steer::Open);
-        assert_eq!(house.hear().await.story(), "a-breaker_open->b b@50 b unavailable@100: on command");
-        assert_eq!(house.hear().await.story(), "a-breaker_open->c c@50 c c c done");
-        house.assert_at_rest().await;
-    });
-}
-
 /// What was heard of a job over a voice that plays `part` and a good one: whose audio how long, what else, and when it ended.
 async fn audio_of(house: &House<Synthesize>) -> (Vec<(char, usize)>, String, u128) {
     let notes = house.hear().await;

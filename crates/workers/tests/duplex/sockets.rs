@@ -144,6 +144,25 @@ async fn w19_a_socket_that_ended_while_it_waited_is_replaced_without_a_word() {
     assert_eq!(server.rest().iter().filter(|seen| matches!(seen, Seen::Connected(_))).count(), 4);
 }
 
+/// A relay waits a second for the first audio: the goodbye to the old socket is not to take it.
+#[actix_rt::test]
+async fn a_new_socket_does_not_wait_for_the_goodbye_of_the_old_one() {
+    let server = Server::start(|mut peer| async move {
+        begun(&mut peer).await;
+        if peer.number == 1 {
+            peer.text("expired").await;
+            // It answers no close, and keeps the connection.
+            std::future::pending::<()>().await;
+        }
+        peer.audio(b"ab").await;
+        peer.text("done").await;
+    })
+    .await;
+    let mut play = Play::at(&server);
+    let heard = tokio::time::timeout(Duration::from_millis(700), play.hello(1)).await;
+    assert_eq!(heard, Ok((b"ab".to_vec(), Ok(()))));
+}
+
 #[actix_rt::test]
 async fn a_session_that_has_expired_twice_or_too_late_is_reported() {
     let mut server = Server::start(|mut peer| async move {

@@ -17,7 +17,7 @@ use super::{
     configured::Cast,
     vendors::{AnyDesk, Asked, Visit},
 };
-use crate::config::{Agent, Embedded, Patience, Provider};
+use crate::config::{Agent, Api, Embedded, Patience, Provider};
 
 /// The desks of every agent on one lane.
 pub(super) struct Troupe {
@@ -131,7 +131,9 @@ impl<'a> Stage<'a> {
             Some(entry) => {
                 let desk = self.worker(name, entry, &listed.spent)?;
                 let settings = (entry.audio, entry.max_tokens, &entry.reasoning_effort, &entry.path);
-                let identity = format!("{}/{}/{}/{settings:?}", listed.api, listed.address, listed.model);
+                // Of whom the program brings nothing else is known; whoever is built in keeps its phrases when it is renamed.
+                let brought = if entry.api.is_some_and(Api::is_brought) { name } else { "" };
+                let identity = format!("{}/{brought}/{}/{}/{settings:?}", listed.api, listed.address, listed.model);
                 (J::own(desk)?.clone(), times(Patience::of(entry)), identity)
             }
             None => (J::embedded(&self.embedded).clone(), EMBEDDED, format!("embedded/{name}")),

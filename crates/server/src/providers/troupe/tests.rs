@@ -6,7 +6,7 @@ use operetta_audio::Format;
 use operetta_contract::{ErrorClass, JobId, Speech};
 use operetta_stage::{Kind, Lease, Metered, Told};
 use operetta_vendors::tts::openai::{Config, OpenAiSpeech};
-use operetta_workers::account::BreakerState;
+use operetta_workers::account::{BreakerState, Steer};
 use tokio::sync::mpsc;
 
 use super::*;
@@ -77,6 +77,10 @@ impl Handler<Told<Synthesize>> for Asker {
 
 /// Says a word in the default agent's voice. What was heard, and who took over from whom.
 async fn say(cast: &Configured, bill: &Playbill) -> (Vec<u8>, Vec<String>, Result<(), ErrorClass>) {
+    say_word(cast, bill, false).await
+}
+
+async fn say_word(cast: &Configured, bill: &Playbill, fixed: bool) -> (Vec<u8>, Vec<String>, Result<(), ErrorClass>) {
     let troupe = Troupe::gather(cast.cast(), Policy::default(), bill);
     let (hear, mut heard) = mpsc::unbounded_channel();
     let (asker, _running) = Metered::run(Asker(hear), 16, bill);
@@ -85,7 +89,7 @@ async fn say(cast: &Configured, bill: &Playbill) -> (Vec<u8>, Vec<String>, Resul
         voice: "default".into(),
         language: "en-IN".into(),
         format: Format::PCM16_8K,
-        fixed: false,
+        fixed,
     };
     let desk = troupe.desks("asha").tts;
     let _lease: Lease<Synthesize> = desk.ask(JobId(1), job, asker.downgrade().recipient()).unwrap();
@@ -203,6 +207,38 @@ async fn who_is_brought_by_the_program_plays_like_any_other() {
         let error = started(&env, guests).err().unwrap().to_string();
         assert!(error.starts_with("providers.good: expected a program that brings"), "{error}");
     }
+}
+
+/// The program knows where they are and what they are; their entries may say nothing that tells them apart.
+#[actix_web::test]
+async fn phrases_of_two_who_are_brought_are_not_mixed_up() {
+    let ((first, _), (second, asked)) = (speech_server(200), speech_server(200));
+    let at = |url: &str| {
+        let url = url.to_owned();
+        move |terms| brought(Terms { base_url: url.clone(), ..terms })
+    };
+    let guests = Guests::default().speaks("first", at(&first)).speaks("second", at(&second));
+    let env = [
+        ("OPERETTA__PROVIDERS__FIRST__API", "own_tts"),
+        ("OPERETTA__PROVIDERS__FIRST__BASE_URL", "http://127.0.0.1:9"),
+        ("OPERETTA__PROVIDERS__FIRST__VOICE", "v"),
+        ("OPERETTA__PROVIDERS__SECOND__API", "own_tts"),
+        ("OPERETTA__PROVIDERS__SECOND__VOICE", "v"),
+        ("OPERETTA__PROVIDERS__SECOND__BASE_URL", "http://127.0.0.1:9"),
+        ("TTS_PROVIDER", "second,first"),
+    ];
+    let cast = started(&env, guests).unwrap();
+    let listed = cast.listed();
+    let account = &listed.iter().find(|provider| &*provider.name == "second").unwrap().account;
+    let bill = Playbill::new("w0");
+    account.steer(Steer::Open);
+    let (_, switches, end) = say_word(&cast, &bill, true).await;
+    assert_eq!((switches, end), (vec!["second > first: breaker_open".to_owned()], Ok(())));
+    account.steer(Steer::Auto);
+    let (_, switches, end) = say_word(&cast, &bill, true).await;
+    assert_eq!((switches, end, asked.load(Ordering::Relaxed)), (vec![], Ok(()), 1), "nobody else's phrase");
+    say_word(&cast, &bill, true).await.2.unwrap();
+    assert_eq!(asked.load(Ordering::Relaxed), 1, "its own is kept");
 }
 
 fn clips(terms: Terms) -> operetta_vendors::stt::openai::OpenAiTranscription {

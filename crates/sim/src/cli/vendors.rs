@@ -13,6 +13,13 @@ pub(crate) struct Vendors {
     #[arg(long, short, default_value_t = 9999)]
     port: u16,
     /// Failures, as in `H07@0.1,tts:H09:4000@0.5,openai_chat:H12`: `[route:]code[:parameter][@chance]`.
+    ///
+    /// A route is `any`, a role (`tts`, `stt`, `llm`, `realtime`), a vendor (`openai`) or one of its APIs, which are named at the
+    /// start. Codes H01 to H35 happen to requests, W01 to W37 to sockets; where one does not fit, nothing happens. Some that
+    /// are asked for often: H02 nothing behind the head (`H02:3`, `H02:1500ms`), H03 a stall, H09 a reset, H11 a wrong key,
+    /// H12 too many requests, H13 the account is used up, H17 a fault (`H17:503`), H19 an error in the middle (`H19:after`),
+    /// W01 a refused upgrade (`W01:401`), W02 no answer to the upgrade, W06 the connection drops (`W06:rst`), W10 the socket is
+    /// open and dead. All of them: `Play` and `WsFailure` in `crates/sim/src/theatre`.
     #[arg(long, default_value = "", value_parser = Rules::read)]
     play: Rules,
     /// The seed of the dice.

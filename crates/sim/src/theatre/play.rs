@@ -392,7 +392,9 @@ pub struct NoPlay(String);
 
 impl fmt::Display for NoPlay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "expected [route:]H01..H35 or W01..W37[:parameter][@chance], found {:?}", self.0)
+        let form = "[route:]H01..H35 or W01..W37[:parameter][@chance]";
+        let routes = "any, a role (tts, stt, llm, realtime), a vendor (openai) or one of its APIs (openai_chat)";
+        write!(f, "expected {form}, where a route is {routes}; found {:?}", self.0)
     }
 }
 

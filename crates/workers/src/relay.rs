@@ -6,6 +6,8 @@
 //!
 //! - **Deadlines**: to the first useful output and between outputs ([`Times`]), and to the first output from whomever
 //!   ([`RelayConfig::total`]). An expiry is a [`Timeout`](operetta_contract::ErrorClass::Timeout) whose detail names it.
+//!   Who falls a gap behind what the line needs is as late: audio that plays faster than it comes, fewer than five letters a
+//!   second, more than two seconds of silence in an utterance.
 //! - **Speaking** (`Synthesize`): a rung that fails before its first audio is replaced. One that fails behind it ends the job: the
 //!   call knows what the caller has heard and asks for the rest, which another rung is to say: for the next three seconds the one
 //!   that broke off is asked last.

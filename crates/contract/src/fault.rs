@@ -246,8 +246,8 @@ impl FaultCode {
                 code: "E102",
                 title: "speech to speech failed",
                 meaning: "A model that listens and speaks at once was cut off, was too slow or sent nonsense.",
-                engine: "Opens another session with the conversation so far, at the next provider of the list; when none is left, the \
-                         call goes on with `stt`, `llm` and `tts`.",
+                engine: "Opens another session with the conversation so far. When nothing came of the one that failed, or the \
+                         second one fails before it has answered, the call goes on with `stt`, `llm` and `tts` to its end.",
                 operator: "If it goes on: `operetta doctor --providers`.",
                 blame: Provider,
             },

@@ -213,6 +213,7 @@ impl DuplexCodec for RealtimeCodec {
     fn tick(&mut self, now: Duration, wire: &mut Wire<Converse>) -> Result<Flow<Converse>, ProviderError> {
         if self.phase == Phase::Ready {
             if self.caller.must_stop_by(self.patience).is_some_and(|by| now >= by) {
+                self.phase = Phase::Over;
                 let detail = "the caller has paused, and the server goes on hearing them speak";
                 return Err(ProviderError::new(ErrorClass::Timeout, detail));
             }

@@ -188,7 +188,7 @@ impl<'a> Stage<'a> {
 /// How long an engine inside the program is waited for: it is the last in its list as a rule, and late words are better than
 /// none.
 const EMBEDDED: Times =
-    Times { first: Duration::from_secs(3), gap: Duration::from_secs(3), flush: Duration::from_secs(3) };
+    Times { first: Duration::from_secs(3), gap: Duration::from_millis(2_500), flush: Duration::from_secs(3) };
 
 /// How long a call waits for the first output of whichever provider: long enough for a second one to be asked when the first
 /// was waited for in vain, and shorter than the call's own patience (`timing.mind_ms`, `tts_total_ms`, `final_ms`). The caller

@@ -1,6 +1,6 @@
 //! What measuring costs: the same messages through actix's own context and through ours, and a whole job.
 //!
-//! `cargo run --release -p operetta-stage --example cost`
+//! `cargo run --release -p operetta-stage --example stage_cost`
 #![expect(clippy::print_stdout, reason = "an example that prints")]
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What the media path costs: nanoseconds per sample or per frame. `cargo run --release -p operetta-audio --example cost`
+//! What the media path costs: nanoseconds per sample or per frame. `cargo run --release -p operetta-audio --example audio_cost`
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,

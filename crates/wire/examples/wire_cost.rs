@@ -1,4 +1,4 @@
-//! What a media frame costs, in and out, base64 included. `cargo run --release -p operetta-wire --example cost`
+//! What a media frame costs, in and out, base64 included. `cargo run --release -p operetta-wire --example wire_cost`
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,

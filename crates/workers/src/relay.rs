@@ -14,6 +14,7 @@
 //! - **Thinking** (`Complete`): the next model continues what was said (`Complete::said`), unless a tool was called already.
 //! - **Listening** (`Transcribe`): the next listener is fed the audio since the last final, 30 s at most, and every unanswered
 //!   flush, so that each flush has exactly one final. The job stays with it until that one falls.
+//! - **Leading a conversation** (`Converse`): a provider is replaced only before anything came of it; behind that, the call decides.
 //! - **When all have failed** there is one more round after a random pause, if the time and the budgets of the accounts allow;
 //!   then the job fails as `Unavailable`, naming each provider and its code.
 
@@ -25,6 +26,7 @@ mod search;
 mod service;
 mod shelf;
 mod switchboard;
+mod talk;
 
 use std::{
     cell::RefCell,
@@ -45,6 +47,7 @@ use crate::account::Account;
 pub use ears::Ears;
 pub use resume::{Debt, Memory, Replied, Resume, Spoken, Word};
 pub use shelf::{Fetched, Keep, LocalBoxFuture, Shelf};
+pub use talk::Talk;
 
 use course::Course;
 use search::Dice;
@@ -185,6 +188,7 @@ impl<J: Resume> Kind for Relay<J> {
         Role::Stt => "stt_relay",
         Role::Llm => "llm_relay",
         Role::Tts => "tts_relay",
+        Role::Realtime => "realtime_relay",
         _ => "relay",
     };
 }

@@ -34,7 +34,7 @@ impl Greeting {
             Mode::Beep | Mode::Bare => Speech::Clip(Clip::Beep),
         };
         live.owes_words(now, now);
-        let utterance = Utterance::speak_once(&mut live, now, speech, out);
+        let utterance = Utterance::speak_again(&mut live, now, speech, 0, out);
         let early = Listening::new(&live, now);
         Self { live, saying: Saying::Coming(utterance), whole: true, early }
     }

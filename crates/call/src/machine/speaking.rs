@@ -238,9 +238,9 @@ impl Speaking {
         match progress {
             Progress::Coming(utterance) => self.coming = Some(utterance),
             Progress::Spoken(played) => self.playing.push_back(played),
-            Progress::Again { partly, speech } => {
+            Progress::Again { partly, speech, repeats } => {
                 self.playing.push_back(partly);
-                self.coming = Some(Utterance::speak_once(live, now, speech, out));
+                self.coming = Some(Utterance::speak_again(live, now, speech, repeats, out));
             }
             Progress::Failed { partly, was_clip } => {
                 self.playing.extend(partly);

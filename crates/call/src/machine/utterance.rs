@@ -10,8 +10,8 @@ pub(super) struct Utterance {
     speech: Speech,
     /// It was asked again after its worker failed.
     retried: bool,
-    /// It is not said again when its voice fails in the middle of it.
-    once: bool,
+    /// How often it may still be said again when its voice fails in the middle of it.
+    repeats: u8,
     /// When its first audio plays, and how much has come.
     begins: Option<At>,
     ms: u32,
@@ -31,6 +31,8 @@ pub(super) enum Progress {
         partly: Played,
         /// All of it.
         speech: Speech,
+        /// How often that may fail as well.
+        repeats: u8,
     },
     /// It failed, after some or none of its audio. A recording cannot fail in this way twice.
     Failed {
@@ -50,6 +52,9 @@ impl Utterance {
     /// Nobody says as much in one breath, in ms: a voice that goes on is broken, and its audio has to be kept somewhere.
     const LONGEST_MS: u32 = 120_000;
 
+    /// How often a sentence is said again. Each time another voice says it.
+    const REPEATS: u8 = 2;
+
     pub(super) fn speak(live: &mut Live, now: At, speech: Speech, out: &mut Effects) -> Self {
         let job = live.open_job();
         out.push(Effect::Speak { job, speech: speech.clone() });
@@ -60,7 +65,7 @@ impl Utterance {
             job,
             speech,
             retried: false,
-            once: false,
+            repeats: Self::REPEATS,
             begins: None,
             ms: 0,
             comfort_at: silent_from + timing.comfort_after_ms,
@@ -68,9 +73,9 @@ impl Utterance {
         }
     }
 
-    /// As [`speak`](Self::speak), and what fails in the middle is not said again.
-    pub(super) fn speak_once(live: &mut Live, now: At, speech: Speech, out: &mut Effects) -> Self {
-        Self { once: true, ..Self::speak(live, now, speech, out) }
+    /// As [`speak`](Self::speak), and what fails in the middle is said again `repeats` times at most.
+    pub(super) fn speak_again(live: &mut Live, now: At, speech: Speech, repeats: u8, out: &mut Effects) -> Self {
+        Self { repeats, ..Self::speak(live, now, speech, out) }
     }
 
     pub(super) fn owns(&self, job: JobId) -> bool {
@@ -204,13 +209,13 @@ impl Utterance {
         if self.begins.is_none() {
             return Progress::Failed { partly: None, was_clip };
         }
-        if was_clip || self.once {
+        if was_clip || self.repeats == 0 {
             return Progress::Failed { partly: Some(self.end_early(live, now, out)), was_clip };
         }
-        let speech = self.speech.clone();
+        let (speech, repeats) = (self.speech.clone(), self.repeats - 1);
         let mut partly = self.end(live, now, out);
         partly.text = None;
-        Progress::Again { partly, speech }
+        Progress::Again { partly, speech, repeats }
     }
 
     /// The rest of it will not come: only what came of its words can be heard.

@@ -136,12 +136,15 @@ pub(crate) const ROWS: &[Row] = &[
             +3700   audio #5 1000      => play 1000
             +3800   failed #5 never    => note speech_failed, mark 2, speak #6 'One.'
             +3900   audio #6 200       => play 200
-            +3900   failed #6 later    => note speech_failed, mark 3, cancel #4
-            +4700   mark 2             => speak #7 (apology)
-            +4700   audio #7 1000      => play 1000
-            +4700   done #7            => mark 4
-            +4900   mark 3
-            +5900   mark 4             => enter listening
+            +3900   failed #6 later    => note speech_failed, mark 3, speak #7 'One.'
+            +4000   audio #7 200       => play 200
+            +4000   failed #7 later    => note speech_failed, mark 4, cancel #4
+            +4700   mark 2
+            +4900   mark 3             => speak #8 (apology)
+            +4900   audio #8 1000      => play 1000
+            +4900   done #8            => mark 5
+            +5100   mark 4
+            +6100   mark 5             => enter listening
                     dialogue           => agent: Hello, how can I help you? | caller: book it"),
         ("no voice can say the rest, and the agent connects to a person then", "transfer_on_failure", Thinking, "
             +3600   reply #4 One. Two. Three => speak #5 'One.', enter speaking

@@ -51,6 +51,7 @@ struct Stage<'a> {
     stt: Relays<Transcribe>,
     llm: Relays<Complete>,
     tts: Relays<Synthesize>,
+    realtime: BTreeMap<String, Desk<Converse>>,
 }
 
 /// Relays by what makes them differ: the providers with the voices that they use, and the hedge.
@@ -77,6 +78,7 @@ impl<'a> Stage<'a> {
             stt: BTreeMap::new(),
             llm: BTreeMap::new(),
             tts: BTreeMap::new(),
+            realtime: BTreeMap::new(),
         }
     }
 
@@ -90,11 +92,27 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Where an agent's whole conversations go. Without a relay: when this one fails, the agent's other providers take over.
+    /// Where an agent's whole conversations go. The relay has one rung: when that fails, the agent's other providers take over.
     fn leader(&mut self, name: &str) -> Option<Desk<Converse>> {
+        if let Some(relay) = self.realtime.get(name) {
+            return Some(relay.clone());
+        }
         let entry = self.cast.settings.providers.get(name)?;
         let listed = self.cast.listed.get(&(Role::Realtime, name.to_owned()))?;
-        if let AnyDesk::Realtime(desk) = self.worker(name, entry, &listed.spent)? { Some(desk.clone()) } else { None }
+        let AnyDesk::Realtime(desk) = self.worker(name, entry, &listed.spent)? else { return None };
+        let rung = Rung {
+            provider: Arc::clone(&listed.name),
+            identity: format!("{}/{}/{}", listed.api, listed.address, listed.model).into(),
+            voice: None,
+            desk: desk.clone(),
+            account: listed.account.clone(),
+            times: times(Patience::of(entry)),
+        };
+        let config = RelayConfig { total: patience(Role::Realtime), ..RelayConfig::default() };
+        let relay =
+            Supervisor::start::<Converse, _>(self.policy, self.bill, move || Relay::new(vec![rung.clone()], config));
+        self.realtime.insert(name.to_owned(), relay.clone());
+        Some(relay)
     }
 
     /// Where an agent's jobs of one kind go.

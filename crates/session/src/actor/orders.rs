@@ -235,7 +235,9 @@ impl CallActor {
         Self: Handler<Told<J>>,
     {
         let answers = ctx.address().downgrade().recipient();
-        let asked = self.desks.as_ref().and_then(desk).map(|desk| desk.ask(contract::JobId(job.0), order, answers));
+        // In the call's span, so that whatever providers log of the job says whose it is.
+        let ask = |desk: &Desk<J>| self.span.in_scope(|| desk.ask(contract::JobId(job.0), order, answers));
+        let asked = self.desks.as_ref().and_then(desk).map(ask);
         match asked.unwrap_or(Err(AskError::Unavailable)) {
             Ok(lease) => Some(lease),
             Err(error) => {

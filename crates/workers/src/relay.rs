@@ -189,7 +189,7 @@ impl<J: Resume> Kind for Relay<J> {
         Role::Llm => "llm_relay",
         Role::Tts => "tts_relay",
         Role::Realtime => "realtime_relay",
-        _ => "relay",
+        Role::Vad => "vad_relay",
     };
 }
 

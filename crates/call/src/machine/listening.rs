@@ -22,6 +22,8 @@ pub(super) struct Listening {
     idle_at: At,
     /// The caller spoke, and there was nobody to understand it.
     unheard: bool,
+    /// The caller spoke for longer than noises last.
+    at_length: bool,
 }
 
 /// What a turn has come to.
@@ -40,6 +42,10 @@ pub(super) enum Verdict {
 }
 
 impl Listening {
+    /// What lasts longer is no cough and no door, in ms.
+    const LONGEST_NOISE_MS: u32 = 1000;
+    /// How often in a row a caller is asked to say it again although the listener found no words: a room may be loud for long.
+    const MOST_MISHEARD: u32 = 2;
     /// A number longer than this is complete. No agent asks for more digits.
     const MOST_DIGITS: usize = 64;
 
@@ -54,6 +60,7 @@ impl Listening {
             digits_at: None,
             idle_at: idle_from(live, now),
             unheard: false,
+            at_length: false,
         }
     }
 
@@ -128,10 +135,12 @@ impl Listening {
     }
 
     fn pause(&mut self, live: &mut Live, now: At, out: &mut Effects) {
-        if self.speaking.take().is_none() || live.ears.conversation().is_some() {
+        let Some(since) = self.speaking.take() else { return };
+        if live.ears.conversation().is_some() {
             return;
         }
         let timing = live.settings().timing;
+        self.at_length |= now.ms_since(since) >= Self::LONGEST_NOISE_MS + timing.pause_ms;
         // They have been waiting since their last sound.
         live.owes_words(At::from_ms(now.ms().saturating_sub(timing.pause_ms)), now);
         match live.flush_ears(out) {
@@ -203,6 +212,7 @@ impl Listening {
             // Nobody speaks that long without a pause: music, or a detector that is stuck.
             live.ears.mistrust();
             self.pause(live, now, out);
+            self.at_length = false;
         }
         if let Some((_, by)) = self.awaited {
             if now < by {
@@ -222,7 +232,13 @@ impl Listening {
             if !self.words.is_empty() {
                 return Verdict::Said(self.take_words());
             }
-            if std::mem::take(&mut self.unheard) {
+            // Who spoke for so long said something, whatever the listener makes of it: they wait for an answer.
+            let empty = self.at_length && live.misheard < Self::MOST_MISHEARD;
+            if std::mem::take(&mut self.unheard) || empty {
+                if empty {
+                    live.misheard += 1;
+                    out.note(Note::EmptyTurn);
+                }
                 return Verdict::NotUnderstood;
             }
             // A cough, a door: it was speech to the detector and nothing to the listener.

@@ -13,6 +13,8 @@ pub struct Live {
     pub(super) dialogue: Dialogue,
     /// How often in a row the caller was asked whether they are there.
     pub(super) prompts: u32,
+    /// How often in a row the caller spoke at length and no words were found.
+    pub(super) misheard: u32,
     stopgap: Stopgap,
     /// The last reply of the conversation that was taken, cut or refused.
     replies: u32,
@@ -44,6 +46,7 @@ impl Live {
             ears: Ears::default(),
             dialogue: Dialogue::default(),
             prompts: 0,
+            misheard: 0,
             stopgap: Stopgap::new(now),
             replies: 0,
             jobs: Jobs::default(),

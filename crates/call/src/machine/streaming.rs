@@ -422,6 +422,7 @@ impl Streaming {
     fn think(mut self, now: At, words: &Arc<str>, out: &mut Effects) -> Self {
         out.note(Note::TurnEnded);
         self.live.prompts = 0;
+        self.live.misheard = 0;
         self.live.dialogue.add(Speaker::Caller, words);
         if let Some(job) = self.live.ears.conversation() {
             out.push(Effect::Type { job, text: Arc::clone(words) });

@@ -144,6 +144,16 @@ pub(crate) const ROWS: &[Row] = &[
             +3000   paused #1          => flush #4 1
             +3100   final #4 1 book it
             +3400   time               => note turn_ended, think #5, enter thinking"),
+        ("the caller speaks at length and no words are found: they are asked", "", Listening, "
+            +2000   spoke #1
+            +3300   paused #1          => flush #2 1
+            +3400   final #2 1
+            +3700   time               => note empty_turn, speak #4 not_understood, enter speaking"),
+        ("a cough is no turn", "", Listening, "
+            +2000   spoke #1
+            +3200   paused #1          => flush #2 1
+            +3300   final #2 1
+            +3600   time               => note empty_turn"),
         ("the listener crashes with the words", "", Listening, "
             +2000   spoke #1
             +3000   paused #1          => flush #2 1

@@ -49,6 +49,12 @@ impl Setup {
         Self { program: program::fakes().into(), args: vec![voice.into()], ..Self::new() }
     }
 
+    /// The same engine with providers of another program, which is told `args`.
+    pub fn of(program: &Path, args: &[&str]) -> Self {
+        let args = args.iter().map(|arg| (*arg).to_owned()).collect();
+        Self { program: program.to_owned(), args, ..Self::new() }
+    }
+
     /// Sets a variable of its environment.
     #[must_use]
     pub fn var(mut self, name: &str, value: &str) -> Self {

@@ -42,6 +42,7 @@ fn main() -> io::Result<ExitCode> {
         ("all of it", delay.whole_us),
         ("without the fakes and the wait for the end", delay.added_us),
         ("  of that: the end is found, the model asked", delay.detect_us),
+        ("  everything else that the engine added", delay.passed_us),
         ("  the model has spoken, the voice is asked", delay.voice_us),
         ("  the voice sounds, the carrier has it", delay.carry_us),
     ] {

@@ -165,7 +165,8 @@ fn particulars(api: &str) -> &'static str {
         "deepgram_flux" => "model = \"flux-general-en\"\n",
         "deepgram_listen" => "model = \"nova-3\"\n",
         "gemini" => "model = \"gemini-3.5-flash\"\n",
-        "openai_chat" => "model = \"gpt-5.6-luna\"\nreasoning_effort = \"none\"\n",
+        // Elsewhere than at OpenAI itself the engine speaks to it as to a local server.
+        "openai_chat" => "model = \"llama-3.3-8b\"\n",
         "openai_transcriptions" => "model = \"gpt-transcribe\"\n",
         "deepgram_speak" | "deepgram_speak_socket" => "voice = \"aura-2-thalia-en\"\n",
         "elevenlabs" | "elevenlabs_socket" => "model = \"eleven_flash_v2_5\"\nvoice = \"JBFqnCBsd6RMkjVDRZzb\"\n",

@@ -11,4 +11,5 @@ pub mod figures;
 pub mod hearing;
 pub mod plays;
 pub mod round;
+pub mod shaky;
 pub mod stage;

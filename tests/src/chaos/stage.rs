@@ -78,6 +78,12 @@ impl Stage {
         Self { first, second, engine }
     }
 
+    /// An engine that needs no theatre.
+    pub fn around(engine: Engine) -> Self {
+        let theatre = || Theatre::on_a_thread(Script::default()).expect("a port and a thread");
+        Self { first: theatre(), second: theatre(), engine }
+    }
+
     /// Lets the first theatre play `rules`: connections that were made before are cut, and what both say next is what the
     /// agents are expected to say.
     pub fn play(&self, rules: &[Rule], breakers: Breakers, turns: usize) {

@@ -6,8 +6,8 @@
 //! Everything here panics where a test would: with what was expected and what came.
 #![expect(clippy::expect_used, reason = "a harness panics for its tests")]
 
-pub mod conformance;
 pub mod chaos;
+pub mod conformance;
 pub mod engine;
 pub mod http;
 pub mod metrics;

@@ -315,7 +315,7 @@ mod tests {
 
     #[test]
     fn who_is_heard_after_the_last_mark_owed_more() {
-        let rest = [('<', 100), ('s', 500), ('|', 0), ('.', 2500), ('m', 300), ('.', 4000)];
+        let rest = [('<', 100), ('s', 200), ('|', 0), ('.', 2500), ('m', 300), ('.', 4000)];
         check(&after_hello(&rest), (Kind::Whole, 100), &[(Kind::Short, 4000, 1)]);
     }
 

@@ -19,15 +19,15 @@ fn callers_do_not_notice_which_provider_is_ill() {
     let stage = Stage::open(SIZE.calls, "error");
     let each = Bill::each();
     let bill = |name: &str| each.iter().find(|bill| bill.name == name).unwrap();
-    for (bill, breakers) in [
-        (bill("H17"), Breakers::Held),
-        (bill("W02"), Breakers::Held),
-        (bill("W06"), Breakers::Held),
-        (&Bill::mixed(30), Breakers::Free),
+    let both = |http: &str, socket: &str| [&bill(http).rules[..], &bill(socket).rules].concat();
+    for (name, rules, breakers) in [
+        ("H17 W02", both("H17", "W02"), Breakers::Held),
+        ("H03 W06", both("H03", "W06"), Breakers::Held),
+        ("mixed", Bill::mixed(30).rules, Breakers::Free),
     ] {
-        stage.play(&bill.rules, breakers, SIZE.calls * SIZE.turns);
-        let row = round(&stage, &bill.name);
-        assert!(row.errors > 0, "{}: nobody failed", bill.name);
+        stage.play(&rules, breakers, SIZE.calls * SIZE.turns);
+        let row = round(&stage, name);
+        assert!(row.errors > 0, "{name}: nobody failed");
         assert_eq!((row.whole, row.greetings_missing), (row.lines, 0), "{row}");
     }
     stage.die(Death::Refuses);

@@ -65,7 +65,7 @@ pub fn delay(calls: usize) -> Delay {
     let (thoughts, voices) = (requests(Api::OpenAiChat), requests(Api::ElevenLabsStream));
     let mut parts: [Vec<u32>; 6] = Default::default();
     for (ended, answered) in turns(&done) {
-        let thought = first_after(&thoughts, ended + ENDPOINT - SLACK);
+        let thought = first_after(&thoughts, (ended + ENDPOINT).saturating_sub(SLACK));
         let (asked, said) = span(thought);
         let (voice_asked, sounded) = span(first_after(&voices, said));
         let whole = answered.saturating_sub(ended);

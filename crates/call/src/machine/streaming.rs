@@ -471,14 +471,6 @@ impl Streaming {
         Phase::Streaming(self.say(now, Speech::Line(line), Then::Listen, out))
     }
 
-    /// What the caller said is lost with whoever heard it, and somebody else listens from now on.
-    pub(super) fn ask_again(mut live: Box<Live>, now: At, out: &mut Effects) -> Self {
-        live.drop_stopgap(out);
-        let apology = Speech::Clip(Clip::Apology);
-        let speaking = Speaking::begin(&mut live, now, [apology], None, Then::Listen, out);
-        Self::turn_to(live, now, Turn::Speaking(speaking), out)
-    }
-
     /// The call has to end now: whatever was going on is dropped for the last words.
     fn cut_for(mut self, now: At, reason: CloseReason, out: &mut Effects) -> Phase {
         match self.turn {

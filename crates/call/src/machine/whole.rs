@@ -10,7 +10,7 @@ use super::{
     streaming::{Streaming, Turn},
     utterance::{estimate_ms, share},
 };
-use crate::{At, Chunk, CloseReason, Effect, Effects, JobId, MarkId, Next, Note, Retry, Speaker, Wait};
+use crate::{At, Chunk, Clip, CloseReason, Effect, Effects, JobId, MarkId, Next, Note, Retry, Speaker, Speech, Wait};
 
 /// The caller has finished, and the provider has not begun to answer.
 #[derive(Debug)]
@@ -341,6 +341,14 @@ impl Streaming {
             }
             Turn::Thinking(_) | Turn::Speaking(_) | Turn::Flowing(_) => self,
         }
+    }
+
+    /// What the caller said is lost with whoever heard it, and somebody else listens from now on.
+    pub(super) fn ask_again(mut live: Box<Live>, now: At, out: &mut Effects) -> Self {
+        live.drop_stopgap(out);
+        let apology = Speech::Clip(Clip::Apology);
+        let speaking = Speaking::begin(&mut live, now, [apology], None, Then::Listen, out);
+        Self::turn_to(live, now, Turn::Speaking(speaking), out)
     }
 
     /// The reply has been heard.

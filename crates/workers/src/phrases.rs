@@ -50,8 +50,8 @@ pub struct PhraseConfig {
     pub folder: Option<PathBuf>,
     /// How much the folder may hold, in bytes. 1 GiB.
     pub disk_bytes: u64,
-    /// How long somebody waits who wants what another renders. 1 s: longer than a provider takes as a rule, and shorter than
-    /// the patience of the relay that asks.
+    /// How long somebody waits who wants what another renders, before they are told to render it themselves. 3 s: the relay that
+    /// asks goes on to the next provider before, so that a thousand calls do not ask one that is slow all at once.
     pub patience: Duration,
 }
 
@@ -61,7 +61,7 @@ impl Default for PhraseConfig {
             memory_bytes: 64 * 1024 * 1024,
             folder: None,
             disk_bytes: 1024 * 1024 * 1024,
-            patience: Duration::from_secs(1),
+            patience: Duration::from_secs(3),
         }
     }
 }

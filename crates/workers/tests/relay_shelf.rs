@@ -182,7 +182,7 @@ fn what_is_on_the_shelf_needs_no_provider() {
 }
 
 #[test]
-fn nobody_waits_longer_for_a_rendering_than_for_the_provider() {
+fn a_rendering_that_never_ends_leaves_the_next_provider_its_time() {
     on_a_lane(async {
         // The rendering goes on for ever, a piece every now and then would keep it alive: it is stalled from outside.
         let shelf = Phrases::default();
@@ -192,7 +192,7 @@ fn nobody_waits_longer_for_a_rendering_than_for_the_provider() {
         asked.end().await;
         let heard = asked.notes.heard.borrow();
         assert_eq!(story(&heard), "-timeout->b:bbbb.");
-        assert!(heard[0].0 <= relay_theatre::TIMES.first + ms(10), "{:?}", heard[0].0);
+        assert!(heard[0].0 <= relay_theatre::TIMES.first * 2, "{:?}", heard[0].0);
         assert_eq!(house.providers[0].books().failed(), 0, "the provider was not asked");
     });
 }

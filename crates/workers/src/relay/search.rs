@@ -158,13 +158,17 @@ impl<J: Resume> Course<J> {
         Ok(Found::Leg(leg))
     }
 
-    /// Looks on the shelf. Somebody else's rendering is waited for as long as the provider itself would be.
+    /// Looks on the shelf. Somebody else's rendering is waited for, as long as the next provider has time left.
     async fn fetch(&mut self, at: usize, job: &J, manner: Manner) -> Result<Fetched<J>, ProviderError> {
         let house = Rc::clone(&self.house);
         let Some(shelf) = &house.shelf else { return Ok(Fetched::Nothing) };
         let rung = &house.rungs[at];
         let patience = match manner {
-            Manner::Alone => rung.times.first.min(self.budget().saturating_sub(self.now())),
+            // Longer than the provider itself, which would be asked by everybody otherwise; but the next one must have its time.
+            Manner::Alone => {
+                let left = self.budget().saturating_sub(self.now());
+                (rung.times.first * 2).min(left.saturating_sub(rung.times.first)).max(rung.times.first.min(left))
+            }
             Manner::Beside => GLANCE,
         };
         match self.meanwhile(tokio::time::timeout(patience, shelf.fetch(&rung.identity, job))).await {

@@ -257,8 +257,8 @@ impl Streaming {
         let lost = self.live.ears.converses(job);
         self.live.ears_failed(now, job, retry, out);
         match &mut self.turn {
-            // What was said of the answer stands.
-            Turn::Flowing(flow) if lost && flow.replies.iter().any(|reply| reply.begins.is_some()) => {
+            // What was said of the answer stands, and so does a goodbye without a word.
+            Turn::Flowing(flow) if lost && flow.replies.iter().any(|it| it.begins.is_some() || it.ended.is_some()) => {
                 if let Some(reply) = flow.coming() {
                     reply.end(&mut self.live, now, out);
                 }

@@ -79,6 +79,11 @@ pub(crate) const ROWS: &[Row] = &[
             +3750   voiced #1 1 500    => note stale #1
             +5600   mark 2             => enter listening
             +5700   voiced #3 1 500    => enter speaking, play 500"),
+        ("the conversation is lost behind a goodbye without a word: the call ends all the same", "whole", Thinking, "
+            +3500   worded #1 1 Bye    => enter speaking
+            +3600   uttered #1 1 hang_up => mark 2
+            +3700   failed #1 now      => note ears_failed, converse #3
+            +3800   mark 2             => cancel #3, enter closed, close agent_hung_up"),
         ("the conversation is lost before an answer is voiced", "whole", Thinking, "
             +3500   worded #1 1 Well   => enter speaking
             +3600   failed #1 now      => note ears_failed, converse #3, speak #4 (apology), enter speaking"),
